@@ -1,0 +1,60 @@
+"""The one dbt project and how Dagster names its nodes."""
+
+import os
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+import dagster as dg
+from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtProject
+
+from ingest.paths import PROJECT_ROOT, data_paths
+
+DBT_FOLDER = PROJECT_ROOT / "dbt_models"
+
+
+@cache
+def dbt_project() -> DbtProject:
+    """Return the dbt project, its manifest parsed if it is not there yet."""
+    point_dbt_to_the_data()
+    project = DbtProject(project_dir=DBT_FOLDER, profiles_dir=DBT_FOLDER)
+    project.prepare_if_dev()
+    if not project.manifest_path.exists():
+        project.preparer.prepare(project)
+    return project
+
+
+def point_dbt_to_the_data() -> None:
+    """Tell dbt, which reads its settings from the environment, where lake and warehouse are."""
+    paths = data_paths()
+    paths.root.mkdir(parents=True, exist_ok=True)
+    os.environ["LAKE_PATH"] = str(paths.lake)
+    os.environ["WAREHOUSE_PATH"] = str(paths.warehouse)
+    os.environ["DO_NOT_TRACK"] = "1"
+
+
+def on_new_upstream_data() -> dg.AutomationCondition[dg.AssetKey]:
+    """Run when an upstream table changed, even while some have never been landed."""
+    condition = dg.AutomationCondition
+    return condition.eager().without(~condition.any_deps_missing())
+
+
+class LayeredDbtTranslator(DagsterDbtTranslator):
+    """Name every dbt node `<schema>/<name>` and group it by its layer folder."""
+
+    def __init__(self) -> None:
+        super().__init__(DagsterDbtTranslatorSettings(enable_source_tests_as_checks=True))
+
+    def get_asset_spec(
+        self,
+        manifest: Mapping[str, Any],
+        unique_id: str,
+        project: DbtProject | None,
+    ) -> dg.AssetSpec:
+        """Return the spec of one dbt node."""
+        node = self.get_resource_props(manifest, unique_id)
+        spec = super().get_asset_spec(manifest, unique_id, project)
+        layer = "reference" if node["resource_type"] == "seed" else node["fqn"][1]
+        return spec.replace_attributes(
+            key=dg.AssetKey([node["schema"], node["name"]]), group_name=layer
+        )

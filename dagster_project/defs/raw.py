@@ -1,0 +1,83 @@
+from collections.abc import Iterator
+
+import dagster as dg
+
+from dagster_project.clock import now
+from ingest.catalog.load import load_catalog
+from ingest.catalog.schemas import TABLES
+from ingest.landing import LandingRules, land_file
+from ingest.paths import PROJECT_ROOT, data_paths
+from ingest.prices import import_ai_prices
+from ingest.settlements import watermark
+
+LANDED_TABLES = ("meter_events", "quarantine", "segments")
+CATALOG_TABLE_NAMES = tuple(table.name for table in TABLES)
+
+
+def _specs(tables: tuple[str, ...]) -> list[dg.AssetSpec]:
+    return [
+        dg.AssetSpec(dg.AssetKey(["raw", table]), group_name="raw", kinds={"parquet"})
+        for table in tables
+    ]
+
+
+class InboxConfig(dg.Config):
+    """Which file of the inbox to land, and how its times of receipt are told."""
+
+    file_name: str
+    received_at: str = "now"
+
+
+@dg.multi_asset(specs=_specs(LANDED_TABLES), name="landing")
+def landing(
+    context: dg.AssetExecutionContext, config: InboxConfig
+) -> Iterator[dg.MaterializeResult[None]]:
+    """Land a file of the inbox in the lake, then put it into the archive."""
+    paths = data_paths()
+    file = paths.inbox / config.file_name
+    report = land_file(
+        file, paths.lake, now=now(), rules=LandingRules(received_at=config.received_at)
+    )
+    paths.archive.mkdir(parents=True, exist_ok=True)
+    file.replace(paths.archive / f"{context.run_id}-{file.name}")
+    for table, rows in (
+        ("meter_events", report.landed_count),
+        ("quarantine", report.quarantined_count),
+        ("segments", 1),
+    ):
+        yield dg.MaterializeResult(
+            asset_key=dg.AssetKey(["raw", table]),
+            metadata={"dagster/row_count": rows, "duplicates": report.duplicate_count},
+        )
+
+
+@dg.multi_asset(specs=_specs(CATALOG_TABLE_NAMES), name="catalog")
+def catalog() -> Iterator[dg.MaterializeResult[None]]:
+    """Load what is new in the catalogue's folder; a refused catalogue loads nothing."""
+    lake = data_paths().lake
+    report = load_catalog(
+        PROJECT_ROOT / "seeds/catalog", lake, recorded_at=now(), watermark=watermark(lake)
+    )
+    for table in CATALOG_TABLE_NAMES:
+        yield dg.MaterializeResult(
+            asset_key=dg.AssetKey(["raw", table]),
+            metadata={"new_rows": report.rows_new.get(table, 0)},
+        )
+
+
+@dg.asset(
+    key=["raw", "ai_prices"],
+    deps=[dg.AssetKey(["raw", "meter_events"])],
+    group_name="raw",
+    kinds={"parquet"},
+)
+def ai_prices() -> dg.MaterializeResult[None]:
+    """Add the public prices of the AI models that events name and that are not priced yet."""
+    found = import_ai_prices(data_paths().lake, recorded_at=None)
+    return dg.MaterializeResult(
+        metadata={
+            "price_list": found.price_list,
+            "new_models": len(found.new_models),
+            "unknown_models": dg.MetadataValue.json([list(pair) for pair in found.unknown_models]),
+        }
+    )

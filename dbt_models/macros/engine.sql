@@ -1,0 +1,63 @@
+{# Every difference between DuckDB and Spark is in this file. #}
+
+{# ── the lake ── #}
+
+{% macro read_folder(folder) %}{{ return(adapter.dispatch('read_folder')(folder)) }}{% endmacro %}
+{% macro duckdb__read_folder(folder) -%}
+    {#- What a writer has not finished begins with an underscore; Spark skips it by itself. -#}
+    read_parquet('{{ folder }}/**/[!_]*.parquet', union_by_name = true, hive_partitioning = false)
+{%- endmacro %}
+{% macro spark__read_folder(folder) %}parquet.`{{ folder }}`{% endmacro %}
+
+{# ── time: a TIMESTAMP is UTC on both engines ── #}
+
+{% macro utc(instant) %}{{ return(adapter.dispatch('utc')(instant)) }}{% endmacro %}
+{% macro duckdb__utc(instant) %}timezone('UTC', {{ instant }}){% endmacro %}
+{% macro spark__utc(instant) %}{{ instant }}::timestamp{% endmacro %}
+
+{% macro to_local(instant, zone) %}{{ return(adapter.dispatch('to_local')(instant, zone)) }}{% endmacro %}
+{% macro duckdb__to_local(instant, zone) %}timezone({{ zone }}, timezone('UTC', {{ instant }})){% endmacro %}
+{% macro spark__to_local(instant, zone) %}from_utc_timestamp({{ instant }}, {{ zone }}){% endmacro %}
+
+{#
+    A local time in a gap moves forward by the gap; one that occurs twice means the first (R24).
+    DuckDB takes the second, so it looks back by the shifts that zones make.
+#}
+{% macro to_utc(local_time, zone) %}{{ return(adapter.dispatch('to_utc')(local_time, zone)) }}{% endmacro %}
+{% macro spark__to_utc(local_time, zone) %}to_utc_timestamp({{ local_time }}, {{ zone }}){% endmacro %}
+{% macro duckdb__to_utc(local_time, zone) -%}
+    {%- set second = "timezone(" ~ zone ~ ", " ~ local_time ~ ")" -%}
+    timezone('UTC', case
+        {%- for shift in ["'2' hour", "'1' hour", "'30' minute"] %}
+        when timezone({{ zone }}, {{ second }} - interval {{ shift }}) = {{ local_time }}
+            then {{ second }} - interval {{ shift }}
+        {%- endfor %}
+        else {{ second }}
+    end)
+{%- endmacro %}
+
+{% macro instant_text(instant) %}{{ return(adapter.dispatch('instant_text')(instant)) }}{% endmacro %}
+{% macro duckdb__instant_text(instant) %}strftime({{ instant }}, '%Y-%m-%dT%H:%M:%S.%fZ'){% endmacro %}
+{% macro spark__instant_text(instant) %}date_format({{ instant }}, "yyyy-MM-dd'T'HH:mm:ss.SSSSSS'Z'"){% endmacro %}
+
+{# ── rows ── #}
+
+{# 0, 1, … up to one less than a column says #}
+{% macro ordinals_below(column) %}{{ return(adapter.dispatch('ordinals_below')(column)) }}{% endmacro %}
+{% macro duckdb__ordinals_below(column) %}(select unnest(range(0, {{ column }})) as ordinal){% endmacro %}
+{% macro spark__ordinals_below(column) %}(select explode(sequence(0, {{ column }} - 1)) as ordinal){% endmacro %}
+
+{# only to look for candidates: the engines' values differ, so it is never stored #}
+{% macro quick_hash(columns) %}{{ return(adapter.dispatch('quick_hash')(columns)) }}{% endmacro %}
+{% macro duckdb__quick_hash(columns) %}hash({{ columns }}){% endmacro %}
+{% macro spark__quick_hash(columns) %}xxhash64({{ columns }}){% endmacro %}
+
+{# ── text ── #}
+
+{% macro sha256_hex(text) %}{{ return(adapter.dispatch('sha256_hex')(text)) }}{% endmacro %}
+{% macro duckdb__sha256_hex(text) %}sha256({{ text }}){% endmacro %}
+{% macro spark__sha256_hex(text) %}sha2({{ text }}, 256){% endmacro %}
+
+{% macro join_lines(text, order_by) %}{{ return(adapter.dispatch('join_lines')(text, order_by)) }}{% endmacro %}
+{% macro duckdb__join_lines(text, order_by) %}string_agg({{ text }}, chr(10) order by {{ order_by }}){% endmacro %}
+{% macro spark__join_lines(text, order_by) %}listagg({{ text }}, chr(10)) within group (order by {{ order_by }}){% endmacro %}

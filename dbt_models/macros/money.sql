@@ -1,0 +1,23 @@
+{#
+    Exact on both engines: quantity decimal(19, 6) x rate decimal(18, 12) and, for costs,
+    decimal(25, 12) x decimal(12, 6). Both need 37 digits; (37, 18) leaves one for an addition.
+#}
+{% macro exact_product(quantity, unit_rate, is_cost) -%}
+    case
+        when {{ is_cost }}
+            then ({{ quantity }}::decimal(25, 12) * {{ unit_rate }}::decimal(12, 6))::decimal(37, 18)
+        else ({{ quantity }}::decimal(19, 6) * {{ unit_rate }}::decimal(18, 12))::decimal(37, 18)
+    end
+{%- endmacro %}
+
+{# The one rounding of a line: half away from zero, to the currency's minor unit. #}
+{% macro rounded_to_minor_unit(amount, minor_unit) -%}
+    case {{ minor_unit }}
+        {%- for digits in [0, 1, 2, 3, 4] %}
+        when {{ digits }} then ({{ amount }})::decimal({{ 24 + digits }}, {{ digits }})
+        {%- endfor %}
+    end::decimal(28, 4)
+{%- endmacro %}
+
+{# NULL where it must be said with its type, so that unions agree on both engines. #}
+{% macro null_of(type) -%} null::{{ type }} {%- endmacro %}

@@ -1,0 +1,61 @@
+{#
+    Each unit at the rate of the tier that it falls in; a tier's fixed cost once if usage enters it.
+    A tier is entered by a quantity above its lower bound; its upper bound still belongs to it. A
+    quantity below zero counts as zero, so it enters no tier (R35).
+#}
+with
+
+usage as (
+    select * from {{ ref('int_usage__aggregated_to_closings') }}
+    where pricing = 'graduated'
+),
+
+tiers as (select * from {{ ref('stg_catalog__tiers') }}),
+
+sliced as (
+    select
+        usage.*,
+        tiers.tier_number,
+        tiers.tier_name,
+        tiers.lower_bound,
+        tiers.upper_bound,
+        tiers.unit_rate,
+        tiers.fixed_cost,
+        (
+            least(usage.quantity, coalesce(tiers.upper_bound, usage.quantity)) - tiers.lower_bound
+        )::decimal(25, 12) as tier_quantity
+    from usage
+    inner join tiers
+        on
+            usage.terms_id = tiers.terms_id
+            and usage.metric_key = tiers.metric_key
+            and usage.quantity > tiers.lower_bound
+),
+
+charged as (
+    select
+        subscription_id,
+        terms_id,
+        period_ordinal,
+        closing_ordinal,
+        'usage' as kind,
+        metric_key as item_key,
+        metric_name as item_name,
+        catalog_order,
+        tier_number,
+        tier_name,
+        lower_bound as tier_lower_bound,
+        upper_bound as tier_upper_bound,
+        {{ null_of('string') }} as element_value,
+        tier_quantity as quantity,
+        unit_rate,
+        fixed_cost as fixed_amount,
+        (
+            {{ exact_product('tier_quantity', 'unit_rate', 'is_cost') }} + fixed_cost
+        )::decimal(37, 18) as exact_amount,
+        quantity as usage_quantity,
+        event_count as usage_event_count
+    from sliced
+)
+
+select * from charged

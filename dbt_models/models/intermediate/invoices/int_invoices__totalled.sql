@@ -1,0 +1,89 @@
+{#
+    One row per invoice: each closing of a live period, and a later one only where late usage changed
+    something. Its hash covers what is charged and why, in canonical text: ids, never names, so that
+    neither a rename nor an erasure changes it (R10, R11).
+#}
+with
+
+lines as (select * from {{ ref('int_invoices__lines') }}),
+
+periods as (select * from {{ ref('int_periods__closed') }}),
+
+texts as (
+    select
+        subscription_id,
+        closing_ordinal,
+        line_number,
+        amount,
+        concat_ws(
+            '|',
+            line_number::string,
+            kind,
+            charged_kind,
+            item_key,
+            coalesce(tier_number::string, ''),
+            coalesce(element_value, ''),
+            coalesce(quantity::string, ''),
+            coalesce(unit_rate::string, ''),
+            coalesce(fixed_amount::string, ''),
+            amount::string,
+            terms_id,
+            {{ instant_text('period_started_at') }},
+            {{ instant_text('period_ended_at') }}
+        ) as line_text
+    from lines
+),
+
+summed as (
+    select
+        subscription_id,
+        closing_ordinal,
+        count(*)::int as line_count,
+        sum(amount)::decimal(28, 4) as total_amount,
+        {{ join_lines('line_text', 'line_number') }} as lines_text
+    from texts
+    group by subscription_id, closing_ordinal
+),
+
+totalled as (
+    select
+        periods.*,
+        {{ invoice_id('periods.subscription_id', 'periods.period_ordinal') }} as invoice_id,
+        case when periods.is_closed then 'issued' else 'draft' end as status,
+        coalesce(summed.line_count, 0)::int as line_count,
+        coalesce(summed.total_amount, 0)::decimal(28, 4) as total_amount,
+        coalesce(summed.lines_text, '') as lines_text
+    from periods
+    left outer join summed
+        on
+            periods.subscription_id = summed.subscription_id
+            and periods.period_ordinal = summed.closing_ordinal
+    where periods.is_live or summed.total_amount <> 0
+),
+
+written as (
+    select
+        *,
+        concat_ws(
+            '|',
+            'invoice 1',
+            invoice_id,
+            subscription_id,
+            terms_id,
+            currency,
+            {{ instant_text('period_started_at') }},
+            {{ instant_text('period_ended_at') }},
+            {{ instant_text('cut_off_at') }},
+            total_amount::string
+        ) || chr(10) || lines_text as invoice_text
+    from totalled
+),
+
+hashed as (
+    select
+        *,
+        {{ sha256_hex('invoice_text') }} as content_hash
+    from written
+)
+
+select * from hashed

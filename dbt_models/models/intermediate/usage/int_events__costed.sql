@@ -1,0 +1,108 @@
+{#
+    One row per AI event with its cost in USD: as sent, else tokens times the price that was valid
+    when it occurred, the deployment's own before the public list. Of prices that were recorded only
+    after the event became known, the first recorded counts: a later one never changes a cost that
+    an invoice may have used (R1). Without a price the cost is null, never 0.
+#}
+with
+
+events as (
+    select * from {{ ref('int_events__first_received') }}
+    where provider is not null
+),
+
+prices as (select * from {{ ref('stg_prices__ai_prices') }}),
+
+providers as (select * from {{ ref('ai_providers') }}),
+
+tokens as (
+    select
+        events.event_key,
+        events.provider,
+        events.model,
+        events.occurred_at,
+        events.known_at,
+        events.sent_cost,
+        events.cache_read_tokens,
+        events.cache_creation_tokens,
+        events.output_tokens,
+        case
+            when providers.input_includes_cache_reads
+                then greatest(events.input_tokens - events.cache_read_tokens, 0)
+            else events.input_tokens
+        end as input_tokens,
+        (
+            hour(events.occurred_at) * 3600 + minute(events.occurred_at) * 60
+            + second(events.occurred_at)
+        )::int as second_of_day
+    from events
+    left outer join providers on events.provider = providers.provider
+),
+
+priced as (
+    select
+        tokens.event_key,
+        prices.origin,
+        (
+            tokens.input_tokens::decimal(19, 0) * prices.usd_per_input_token
+            + tokens.cache_read_tokens::decimal(19, 0) * prices.usd_per_cache_read_token
+            + tokens.cache_creation_tokens::decimal(19, 0) * prices.usd_per_cache_creation_token
+            + tokens.output_tokens::decimal(19, 0) * prices.usd_per_output_token
+        )::decimal(25, 12) as cost_amount,
+        greatest(tokens.known_at, prices.recorded_at) as known_at
+    from tokens
+    inner join prices
+        on
+            tokens.provider = prices.provider
+            and tokens.model = prices.model
+            and tokens.occurred_at >= prices.valid_from
+            and tokens.input_tokens + tokens.cache_read_tokens + tokens.cache_creation_tokens
+            > prices.above_input_tokens
+            and (
+                prices.day_from_second is null
+                or (
+                    prices.day_from_second <= prices.day_until_second
+                    and tokens.second_of_day >= prices.day_from_second
+                    and tokens.second_of_day < prices.day_until_second
+                )
+                or (
+                    prices.day_from_second > prices.day_until_second
+                    and (
+                        tokens.second_of_day >= prices.day_from_second
+                        or tokens.second_of_day < prices.day_until_second
+                    )
+                )
+            )
+    where tokens.sent_cost is null
+    qualify row_number() over (
+        partition by tokens.event_key
+        order by
+            prices.origin desc,
+            prices.recorded_at <= tokens.known_at desc,
+            case when prices.recorded_at > tokens.known_at then prices.recorded_at end nulls first,
+            case when prices.origin = 'override' then prices.valid_from end desc nulls last,
+            prices.recorded_at desc,
+            prices.rule_order desc,
+            prices.above_input_tokens desc,
+            prices.price_id asc
+    ) = 1
+),
+
+costed as (
+    select
+        tokens.event_key,
+        tokens.provider,
+        tokens.model,
+        tokens.input_tokens,
+        tokens.output_tokens,
+        coalesce(tokens.sent_cost, priced.cost_amount) as cost_amount,
+        case
+            when tokens.sent_cost is not null then 'sent'
+            else coalesce(priced.origin, 'unpriced')
+        end as cost_origin,
+        coalesce(priced.known_at, tokens.known_at) as cost_known_at
+    from tokens
+    left outer join priced on tokens.event_key = priced.event_key
+)
+
+select * from costed

@@ -1,0 +1,38 @@
+{# One row per record that was read: an event that counts, a copy of one, or in quarantine. #}
+{{ config(materialized='view') }}
+
+with
+
+attributed as (select * from {{ ref('int_events__attributed') }}),
+
+first_received as (select * from {{ ref('int_events__first_received') }}),
+
+repeated as (select * from {{ ref('int_events__repeated') }}),
+
+quarantined as (select * from {{ ref('stg_metering__quarantined_records') }}),
+
+with_fate as (
+    select
+        first_received.segment_id,
+        first_received.segment_position,
+        case when attributed.status = 'billable' then 'billable' else 'unattributed' end as fate,
+        nullif(attributed.status, 'billable') as reason
+    from attributed
+    inner join first_received on attributed.event_key = first_received.event_key
+    union all
+    select
+        segment_id,
+        segment_position,
+        case when is_conflict then 'conflict' else 'duplicate' end as fate,
+        null::string as reason
+    from repeated
+    union all
+    select
+        segment_id,
+        segment_position,
+        'quarantined' as fate,
+        reason
+    from quarantined
+)
+
+select * from with_fate

@@ -1,0 +1,19 @@
+with
+
+products as (select * from {{ ref('int_products__with_currency') }}),
+
+final as (
+    select
+        terms_id,
+        product_id,
+        product_key,
+        product_name,
+        product_version,
+        currency,
+        minor_unit,
+        valid_from,
+        recorded_at
+    from products
+)
+
+select * from final

@@ -1,0 +1,31 @@
+with
+
+invoices as (select * from {{ ref('int_invoices__totalled') }}),
+
+subscriptions as (select * from {{ ref('int_subscriptions__named') }}),
+
+final as (
+    select
+        invoices.invoice_id,
+        invoices.subscription_id,
+        subscriptions.subscription_name,
+        subscriptions.organization_id,
+        subscriptions.organization_name,
+        invoices.product_id,
+        invoices.product_name,
+        invoices.period_ordinal as closing_ordinal,
+        invoices.period_started_at,
+        invoices.period_ended_at,
+        invoices.cut_off_at,
+        invoices.cut_off_at::date + invoices.net_days as due_date,
+        invoices.currency,
+        invoices.minor_unit,
+        invoices.status,
+        invoices.line_count,
+        invoices.total_amount,
+        invoices.content_hash
+    from invoices
+    inner join subscriptions on invoices.subscription_id = subscriptions.subscription_id
+)
+
+select * from final

@@ -1,0 +1,18 @@
+with
+
+metrics as (select * from {{ source('catalog', 'catalog_metrics') }}),
+
+renamed as (
+    select distinct
+        terms_id,
+        metric_key,
+        name as metric_name,
+        catalog_order,
+        element,
+        aggregation,
+        pricing,
+        element = 'totalCost' as is_cost
+    from metrics
+)
+
+select * from renamed

@@ -1,0 +1,16 @@
+with
+
+segments as (select * from {{ source('metering', 'segments') }}),
+
+renamed as (
+    select
+        segment_id,
+        file_name,
+        read_count,
+        landed_count,
+        quarantined_count,
+        {{ utc('landed_at') }} as landed_at
+    from segments
+)
+
+select * from renamed

@@ -1,0 +1,154 @@
+"""The lake: one folder of immutable Parquet files per table, read by every engine as it is."""
+
+import os
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+INSTANT = pa.timestamp("us", tz="UTC")
+QUANTITY = pa.decimal128(19, 6)
+COST = pa.decimal128(25, 12)
+
+METER_EVENTS = pa.schema(
+    [
+        ("segment_id", pa.string()),
+        ("segment_position", pa.int64()),
+        ("source_kind", pa.string()),
+        ("source_id", pa.string()),
+        ("event_id", pa.string()),
+        ("event_key", pa.string()),
+        ("content_hash", pa.string()),
+        ("occurred_at", INSTANT),
+        ("received_at", INSTANT),
+        ("known_at", INSTANT),
+        ("is_billing_skipped", pa.bool_()),
+        ("subscription_id", pa.string()),
+        ("credential_key", pa.string()),
+        ("credential_name", pa.string()),
+        ("subscriber_key", pa.string()),
+        ("email_key", pa.string()),
+        ("organization_name", pa.string()),
+        ("product_name", pa.string()),
+        ("provider", pa.string()),
+        ("model", pa.string()),
+        ("input_tokens", pa.int64()),
+        ("output_tokens", pa.int64()),
+        ("cache_read_tokens", pa.int64()),
+        ("cache_creation_tokens", pa.int64()),
+        ("sent_cost", COST),
+        ("elements", pa.map_(pa.string(), pa.string())),
+        ("element_numbers", pa.map_(pa.string(), QUANTITY)),
+    ]
+)
+QUARANTINE = pa.schema(
+    [
+        ("segment_id", pa.string()),
+        ("segment_position", pa.int64()),
+        ("reason", pa.string()),
+        ("detail", pa.string()),
+        ("raw_text", pa.string()),
+        ("received_at", INSTANT),
+    ]
+)
+SEGMENTS = pa.schema(
+    [
+        ("segment_id", pa.string()),
+        ("file_name", pa.string()),
+        ("read_count", pa.int64()),
+        ("landed_count", pa.int64()),
+        ("quarantined_count", pa.int64()),
+        ("first_received_at", INSTANT),
+        ("last_received_at", INSTANT),
+        ("landed_at", INSTANT),
+    ]
+)
+# What people are called: the one place of the event side that an erasure has to reach.
+IDENTIFIERS = pa.schema(
+    [
+        ("segment_id", pa.string()),
+        ("identifier_key", pa.string()),
+        ("kind", pa.string()),
+        ("value", pa.string()),
+    ]
+)
+TOKEN_PRICE = pa.decimal128(18, 12)
+AI_PRICES = pa.schema(
+    [
+        ("price_list", pa.string()),
+        ("provider", pa.string()),
+        ("model", pa.string()),
+        ("rule_order", pa.int32()),
+        ("above_input_tokens", pa.int64()),
+        ("day_from_second", pa.int32()),
+        ("day_until_second", pa.int32()),
+        ("usd_per_input_token", TOKEN_PRICE),
+        ("usd_per_cache_read_token", TOKEN_PRICE),
+        ("usd_per_cache_creation_token", TOKEN_PRICE),
+        ("usd_per_output_token", TOKEN_PRICE),
+        ("valid_from", INSTANT),
+        ("recorded_at", INSTANT),
+    ]
+)
+SETTLEMENTS = pa.schema(
+    [("as_of", INSTANT), ("build_id", pa.string()), ("settled_at", INSTANT)],
+)
+
+TABLES = {
+    "meter_events": METER_EVENTS,
+    "quarantine": QUARANTINE,
+    "segments": SEGMENTS,
+    "identifiers": IDENTIFIERS,
+    "ai_prices": AI_PRICES,
+    "settlements": SETTLEMENTS,
+}
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def stage(table: pa.Table, path: Path) -> Path:
+    """Write `table` beside `path` under a name that no engine reads, durably; return that name."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    staged = path.with_name(f"_{path.name}.tmp")
+    # Whole-file names keep a re-landing of the same segment the same file: exactly once.
+    pq.write_table(table, staged, compression="zstd")
+    _sync(staged)
+    return staged
+
+
+def commit(staged: Path, path: Path) -> None:
+    """Rename a staged file into place, durably."""
+    staged.replace(path)
+    _sync(path.parent)
+
+
+def write(table: pa.Table, path: Path) -> None:
+    """Write `table` to `path` so that a reader sees all of it or nothing."""
+    commit(stage(table, path), path)
+
+
+def prepare(lake: Path) -> None:
+    """Make every event-side table readable by every engine, also while it has no rows."""
+    for name, schema in TABLES.items():
+        folder = lake / name
+        if name == "meter_events":
+            folder /= "received_date=1970-01-01"
+        path = folder / "schema.parquet"
+        if not path.exists():
+            write(schema.empty_table(), path)
+
+
+def read(path: Path) -> pa.Table:
+    """Return one Parquet file as a table; folder names are not taken for columns."""
+    return pq.read_table(path, partitioning=None)
+
+
+def read_all(folder: Path) -> pa.Table:
+    """Return all rows of a table's folder; the folder must have been prepared."""
+    return pa.concat_tables([read(path) for path in sorted(folder.glob("[!_]*.parquet"))])

@@ -1,0 +1,351 @@
+"""Files of events become segments of the lake: every record landed, or quarantined with a reason."""
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Literal
+
+import duckdb
+import pyarrow as pa
+
+from ingest import event as events
+from ingest import keys, lake
+from ingest.event import CLOCK_SKEW, Event
+from ingest.forms.detection import READERS, Form, detect
+from ingest.records import Record, read_records
+from ingest.refusal import Refusal
+from ingest.settlements import watermark
+from ingest.strict_json import Json
+
+SEGMENT_RECORDS = 200_000
+MAX_RAW_TEXT = 64_000
+
+Identification = Literal["id", "content", "position"]
+
+
+class LandingError(Exception):
+    """A file can't be landed; nothing of it was."""
+
+
+@dataclass(frozen=True)
+class LandingRules:
+    """How a file is read.
+
+    Attributes:
+        received_at: `now`, `occurred` (each event was received when it occurred), or the name of
+            a field that holds the instant of receipt.
+        form: the wire form of every record, or None to detect each one's.
+        identification: where event ids come from in files that have none: the record's content
+            (equal records are one event) or its position in the file.
+    """
+
+    received_at: str = "now"
+    form: Form | None = None
+    identification: Identification = "id"
+
+
+@dataclass(frozen=True)
+class LandingReport:
+    """What became of one file: read = landed + duplicate + quarantined."""
+
+    file_name: str
+    read_count: int
+    landed_count: int
+    duplicate_count: int
+    quarantined_count: int
+    was_landed_before: bool
+    reasons: Mapping[str, int] = field(default_factory=dict)
+
+
+def land_file(
+    path: Path,
+    lake_folder: Path,
+    *,
+    now: datetime,
+    rules: LandingRules = LandingRules(),  # noqa: B008 - a frozen value
+    progress: Callable[[int], None] = lambda _: None,
+) -> LandingReport:
+    """Land one file of events in the lake; landing it again changes nothing.
+
+    Args:
+        path: NDJSON (plain, gzip, zstd), CSV or Parquet.
+        lake_folder: the lake.
+        now: the landing instant, with a zone.
+        rules: how receipt, form and identity are told.
+        progress: called with the number of records read so far.
+
+    Raises:
+        FileFormatError: the file is damaged or of no known format.
+        LandingError: the events have no ids, or were received before what is settled already.
+    """
+    lake.prepare(lake_folder)
+    name = _segment_name(path, rules)
+    landed_before = sorted((lake_folder / "segments").glob(f"{name}-*.parquet"))
+    if landed_before:
+        return _report_of(path, landed_before)
+    settled_until = watermark(lake_folder)
+    segments = [
+        _Segment.of(f"{name}-{ordinal:04}", chunk, rules, now)
+        for ordinal, chunk in enumerate(_chunks(read_records(path), progress))
+    ]
+    for segment in segments:
+        segment.refuse_what_would_rewrite_history(path, settled_until)
+    staged = [pair for segment in segments for pair in segment.stage(path, lake_folder, now)]
+    for temporary, final in staged:
+        lake.commit(temporary, final)
+    return _report(path, lake_folder, segments)
+
+
+def _segment_name(path: Path, rules: LandingRules) -> str:
+    digest = hashlib.sha256(f"{rules}\n".encode())
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()[:16]
+
+
+def _chunks(
+    records: Iterator[Record], progress: Callable[[int], None]
+) -> Iterator[Sequence[Record]]:
+    chunk: list[Record] = []
+    read = 0
+    for record in records:
+        chunk.append(record)
+        read += 1
+        if read % 5_000 == 0:
+            progress(read)
+        if len(chunk) == SEGMENT_RECORDS:
+            yield chunk
+            chunk = []
+    progress(read)
+    # A file without a record still leaves a segment: it was read, and found empty.
+    if chunk or read == 0:
+        yield chunk
+
+
+@dataclass(frozen=True)
+class _Segment:
+    """The rows that a run of records becomes, not yet written."""
+
+    segment_id: str
+    read_count: int
+    events: Sequence[dict[str, object]]
+    quarantine: Sequence[dict[str, object]]
+    identifiers: Mapping[str, tuple[str, str]]
+
+    @classmethod
+    def of(
+        cls, segment_id: str, records: Sequence[Record], rules: LandingRules, now: datetime
+    ) -> "_Segment":
+        rows: list[dict[str, object]] = []
+        refused: list[dict[str, object]] = []
+        identifiers: dict[str, tuple[str, str]] = {}
+        for record in records:
+            place = {"segment_id": segment_id, "segment_position": record.position}
+            try:
+                content = _content(record)
+                said = {key: value for key, value in content.items() if key != rules.received_at}
+                event = READERS[rules.form or detect(said)](said)
+                rows.append(place | _row(event, content, record, rules, now))
+                _collect(identifiers, event)
+            except Refusal as refusal:
+                refused.append(
+                    place
+                    | {
+                        "reason": refusal.reason,
+                        "detail": refusal.detail,
+                        "raw_text": record.raw_text[:MAX_RAW_TEXT],
+                        "received_at": now,
+                    }
+                )
+        return cls(segment_id, len(records), rows, refused, identifiers)
+
+    def refuse_what_would_rewrite_history(
+        self, path: Path, settled_until: datetime | None
+    ) -> None:
+        if settled_until is None:
+            return
+        early = [row for row in self.events if _instant(row["received_at"]) < settled_until]
+        if early:
+            raise LandingError(
+                f"{path.name}: {len(early)} events say that they were received before"
+                f" {settled_until:%Y-%m-%dT%H:%M:%SZ}, until when invoices are settled; nothing was"
+                " landed. With --received-at now they land as late usage and are billed as"
+                " adjustments"
+            )
+
+    def stage(self, path: Path, lake_folder: Path, now: datetime) -> Iterator[tuple[Path, Path]]:
+        """Write everything under names that no engine reads; the segment's own row comes last."""
+        by_date: dict[date, list[dict[str, object]]] = defaultdict(list)
+        for row in self.events:
+            by_date[_instant(row["received_at"]).date()].append(row)
+        for received, rows in sorted(by_date.items()):
+            yield self._staged(lake_folder / f"meter_events/received_date={received}", rows)
+        if self.quarantine:
+            yield self._staged(lake_folder / "quarantine", self.quarantine)
+        if self.identifiers:
+            yield self._staged(
+                lake_folder / "identifiers",
+                [
+                    {
+                        "segment_id": self.segment_id,
+                        "identifier_key": key,
+                        "kind": kind,
+                        "value": value,
+                    }
+                    for key, (kind, value) in sorted(self.identifiers.items())
+                ],
+            )
+        received_at = [_instant(row["received_at"]) for row in self.events]
+        yield self._staged(
+            lake_folder / "segments",
+            [
+                {
+                    "segment_id": self.segment_id,
+                    "file_name": path.name,
+                    "read_count": self.read_count,
+                    "landed_count": len(self.events),
+                    "quarantined_count": len(self.quarantine),
+                    "first_received_at": min(received_at, default=None),
+                    "last_received_at": max(received_at, default=None),
+                    "landed_at": now,
+                }
+            ],
+        )
+
+    def _staged(self, folder: Path, rows: Sequence[dict[str, object]]) -> tuple[Path, Path]:
+        table = folder.parent.name if "=" in folder.name else folder.name
+        path = folder / f"{self.segment_id}.parquet"
+        arrow = pa.Table.from_pylist(list(rows), schema=lake.TABLES[table])
+        return lake.stage(arrow, path), path
+
+
+def _content(record: Record) -> Mapping[str, Json]:
+    if isinstance(record.content, Refusal):
+        raise record.content
+    return record.content
+
+
+def _row(
+    event: Event,
+    content: Mapping[str, Json],
+    record: Record,
+    rules: LandingRules,
+    now: datetime,
+) -> dict[str, object]:
+    received_at = _received_at(event, content, rules, now)
+    occurred_at = event.occurred_at or received_at
+    if occurred_at > received_at + CLOCK_SKEW:
+        raise Refusal("future", f"occurred at {occurred_at}, but was received at {received_at}")
+    content_hash = event.content_hash()
+    event_id = event.event_id or _made_id(rules, record, content_hash)
+    ai = event.ai
+    return {
+        "source_kind": event.source_kind,
+        "source_id": event.source_id,
+        "event_id": event_id,
+        "event_key": keys.event_key(event.source_id, event_id),
+        "content_hash": content_hash,
+        "occurred_at": occurred_at,
+        "received_at": received_at,
+        "known_at": received_at,
+        "is_billing_skipped": event.is_billing_skipped,
+        **events.identity_keys(event.identity),
+        "provider": ai and ai.provider,
+        "model": ai and ai.model,
+        "input_tokens": ai and ai.input_tokens,
+        "output_tokens": ai and ai.output_tokens,
+        "cache_read_tokens": ai and ai.cache_read_tokens,
+        "cache_creation_tokens": ai and ai.cache_creation_tokens,
+        "sent_cost": ai and ai.sent_cost,
+        "elements": sorted(event.elements.items()),
+        "element_numbers": sorted(event.element_numbers.items()),
+    }
+
+
+def _received_at(
+    event: Event, content: Mapping[str, Json], rules: LandingRules, now: datetime
+) -> datetime:
+    if rules.received_at == "now":
+        return now.astimezone(UTC)
+    if rules.received_at == "occurred":
+        if event.occurred_at is None:
+            raise Refusal("missing_field", "the event has no time, so no time of receipt either")
+        return event.occurred_at
+    received = events.time_of(content, rules.received_at)
+    if received is None:
+        raise Refusal("missing_field", f"{rules.received_at} is missing")
+    if received > now:
+        raise Refusal("future", f"{rules.received_at} is later than the landing")
+    return received
+
+
+def _made_id(rules: LandingRules, record: Record, content_hash: str) -> str:
+    if rules.identification == "content":
+        return f"content-{content_hash}"
+    if rules.identification == "position":
+        return f"position-{record.position}-{content_hash[:12]}"
+    raise Refusal(
+        "missing_field",
+        "transactionId is missing; --identity content or position lands records without one",
+    )
+
+
+def _collect(identifiers: dict[str, tuple[str, str]], event: Event) -> None:
+    who = event.identity
+    if who.subscriber_id:
+        identifiers[keys.subscriber_key(who.subscriber_id)] = ("subscriber", who.subscriber_id)
+    if who.email:
+        identifiers[keys.email_key(who.email)] = ("email", who.email)
+
+
+def _instant(value: object) -> datetime:
+    if not isinstance(value, datetime):
+        raise TypeError(f"{value!r} is no instant")
+    return value
+
+
+def _report(path: Path, lake_folder: Path, segments: Sequence[_Segment]) -> LandingReport:
+    reasons: dict[str, int] = defaultdict(int)
+    for segment in segments:
+        for row in segment.quarantine:
+            reasons[str(row["reason"])] += 1
+    read = sum(segment.read_count for segment in segments)
+    quarantined = sum(reasons.values())
+    duplicates = _duplicates(lake_folder, [segment.segment_id for segment in segments])
+    landed = read - quarantined - duplicates
+    return LandingReport(path.name, read, landed, duplicates, quarantined, False, dict(reasons))
+
+
+def _duplicates(lake_folder: Path, segment_ids: Sequence[str]) -> int:
+    """Return how many rows of the segments repeat an identity of the lake or of one another."""
+    with duckdb.connect() as connection:
+        row = connection.execute(
+            """
+            with events as (
+                select source_id, event_id, list_contains($segments, segment_id) as is_new
+                from read_parquet($glob, hive_partitioning = false)
+            ),
+            identities as (
+                select count_if(is_new) as new_rows, bool_or(not is_new) as was_known
+                from events
+                group by source_id, event_id
+            )
+            select coalesce(sum(new_rows - if(was_known, 0, 1)), 0)::bigint
+            from identities
+            where new_rows > 0
+            """,
+            {"segments": list(segment_ids), "glob": f"{lake_folder}/meter_events/**/*.parquet"},
+        ).fetchone()
+    return int(row[0]) if row else 0
+
+
+def _report_of(path: Path, segment_files: Sequence[Path]) -> LandingReport:
+    """Report a file that the lake has already: all of it is known, nothing new."""
+    table = pa.concat_tables([lake.read(file) for file in segment_files])
+    read = sum(table["read_count"].to_pylist())
+    quarantined = sum(table["quarantined_count"].to_pylist())
+    return LandingReport(path.name, read, 0, read - quarantined, quarantined, True)

@@ -1,0 +1,182 @@
+"""Published snapshots of the marts: read-only files, each under a new name, and a pointer.
+
+A page or an analyst reads the file that `CURRENT` names, and never the warehouse, so a settlement
+does not stop a reader and a reader does not stop a settlement. A new name for each build matters:
+a process that holds an old file would go on reading it under a name that was replaced.
+"""
+
+import json
+import os
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import duckdb
+
+from ingest.paths import DataPaths
+
+KEPT_SNAPSHOTS = 3
+# DuckDB tools of the 1.x line can open this; the default of 2.0 they can't.
+STORAGE_VERSION = "v1.5.0"
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A published build."""
+
+    file: str
+    build_id: str
+    as_of: datetime
+    published_at: datetime
+
+
+def current_snapshot(serving: Path) -> Snapshot | None:
+    """Return what `CURRENT` points to, or None before the first publication."""
+    pointer = serving / "CURRENT"
+    if not pointer.exists():
+        return None
+    said = json.loads(pointer.read_text(encoding="utf-8"))
+    return Snapshot(
+        said["file"],
+        said["build_id"],
+        datetime.fromisoformat(said["as_of"]),
+        datetime.fromisoformat(said["published_at"]),
+    )
+
+
+def publish(
+    paths: DataPaths,
+    *,
+    build_id: str,
+    catalog_version: str,
+    checks_passed: int,
+    published_at: datetime,
+) -> Snapshot:
+    """Copy the marts of the warehouse into a new snapshot and point `CURRENT` to it, last.
+
+    The caller has seen every check pass; a publication that is cut short leaves `CURRENT` as it was.
+    """
+    paths.serving.mkdir(parents=True, exist_ok=True)
+    name = f"serving-{build_id}-{published_at:%Y%m%dT%H%M%S%f}.duckdb"
+    staged = paths.serving / f"_{name}"
+    staged.unlink(missing_ok=True)
+    with duckdb.connect(str(paths.warehouse)) as connection:
+        connection.execute("set TimeZone = 'UTC'")
+        as_of = _copy_marts(connection, staged)
+        connection.execute(
+            """
+            create table snapshot.meta.build as
+            select
+                $build_id as build_id,
+                as_of,
+                $published_at::timestamp as published_at,
+                $catalog_version as catalog_version,
+                $checks::int as checks_total,
+                $checks::int as checks_passed,
+                event_count,
+                invoice_count
+            from marts.rpt_settlement
+            """,
+            {
+                "build_id": build_id,
+                "published_at": published_at.astimezone(UTC).replace(tzinfo=None),
+                "catalog_version": catalog_version,
+                "checks": checks_passed,
+            },
+        )
+        connection.execute("checkpoint snapshot")
+        connection.execute("detach snapshot")
+    staged.chmod(0o444)
+    final = paths.serving / name
+    staged.replace(final)
+    snapshot = Snapshot(name, build_id, as_of, published_at)
+    _point_to(paths.serving, snapshot)
+    (paths.serving / "STALE").unlink(missing_ok=True)
+    _drop_old(paths.serving, snapshot, published_at)
+    return snapshot
+
+
+def mark_stale(serving: Path, *, reason: str, as_of: str, failed_at: datetime) -> None:
+    """Tell the pages that a settlement failed and that they show the last good build."""
+    serving.mkdir(parents=True, exist_ok=True)
+    said = {"reason": reason, "as_of": as_of, "failed_at": failed_at.isoformat()}
+    _replace(serving / "STALE", json.dumps(said))
+
+
+def _copy_marts(connection: duckdb.DuckDBPyConnection, staged: Path) -> datetime:
+    connection.execute(f"attach '{staged}' as snapshot (storage_version '{STORAGE_VERSION}')")
+    connection.execute("create schema snapshot.marts")
+    connection.execute("create schema snapshot.meta")
+    tables = connection.execute(
+        "select table_name, comment from duckdb_tables()"
+        " where database_name = current_database() and schema_name = 'marts' order by table_name"
+    ).fetchall()
+    for table, _ in tables:
+        connection.execute(f'create table snapshot.marts."{table}" as from marts."{table}"')
+    views = connection.execute(
+        "select view_name, sql, comment from duckdb_views()"
+        " where database_name = current_database() and schema_name = 'marts' order by view_name"
+    ).fetchall()
+    database = connection.execute("select current_database()").fetchall()[0][0]
+    for _, sql, _ in views:
+        # The snapshot is a database of its own: its views must not name the warehouse.
+        here = sql.replace(f'"{database}".', "").replace(f"{database}.", "")
+        connection.execute("use snapshot")
+        connection.execute(here)
+        connection.execute(f'use "{database}"')
+    for kind, name, comment in [
+        *[("table", name, comment) for name, comment in tables],
+        *[("view", name, comment) for name, _, comment in views],
+    ]:
+        if comment:
+            quoted = comment.replace("'", "''")
+            connection.execute(f"comment on {kind} snapshot.marts.\"{name}\" is '{quoted}'")
+    _copy_column_comments(connection)
+    as_of: datetime = connection.execute("select as_of from marts.rpt_settlement").fetchall()[0][0]
+    return as_of.replace(tzinfo=UTC)
+
+
+def _copy_column_comments(connection: duckdb.DuckDBPyConnection) -> None:
+    comments = connection.execute(
+        "select table_name, column_name, comment from duckdb_columns()"
+        " where database_name = current_database() and schema_name = 'marts'"
+        " and comment is not null"
+    ).fetchall()
+    for table, column, comment in comments:
+        quoted = comment.replace("'", "''")
+        connection.execute(
+            f'comment on column snapshot.marts."{table}"."{column}" is \'{quoted}\''
+        )
+
+
+def _point_to(serving: Path, snapshot: Snapshot) -> None:
+    said = {
+        "file": snapshot.file,
+        "build_id": snapshot.build_id,
+        "as_of": snapshot.as_of.isoformat(),
+        "published_at": snapshot.published_at.isoformat(),
+    }
+    for path in (serving / snapshot.file, serving):
+        descriptor = os.open(path, os.O_RDONLY)
+        os.fsync(descriptor)
+        os.close(descriptor)
+    _replace(serving / "CURRENT", json.dumps(said))
+
+
+def _replace(path: Path, text: str) -> None:
+    staged = path.with_name(f"_{path.name}")
+    staged.write_text(text, encoding="utf-8")
+    staged.replace(path)
+
+
+def _drop_old(serving: Path, current: Snapshot, now: datetime) -> None:
+    """Delete snapshots that nobody can have found in `CURRENT` for a day, but the last few."""
+    others = sorted(
+        (path for path in serving.glob("serving-*.duckdb") if path.name != current.file),
+        key=lambda path: path.stat().st_mtime,
+        reverse=True,
+    )
+    before = (now - timedelta(days=1)).timestamp()
+    for path in others[KEPT_SNAPSHOTS - 1 :]:
+        if path.stat().st_mtime < before:
+            path.unlink()

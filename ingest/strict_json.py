@@ -1,0 +1,99 @@
+"""One strict JSON reader for everything that comes in.
+
+Readers disagree on repeated keys (first or last wins), on NaN and on how many digits a number keeps.
+A bill must not depend on the reader, so whatever is open to two readings is refused here, and
+numbers keep the digits as they were sent.
+"""
+
+import json
+import re
+from decimal import Decimal
+from typing import NoReturn
+
+from ingest.refusal import Refusal
+
+MAX_BYTES = 1 << 20
+MAX_DEPTH = 32
+MAX_DIGITS = 60
+_EXPONENT = re.compile(r"[eE][+-]?(\d+)$")
+_CONTROL = re.compile("[\x00\ud800-\udfff]")
+
+Json = None | bool | int | Decimal | str | list["Json"] | dict[str, "Json"]
+
+
+def parse(text: str) -> dict[str, Json]:
+    """Return the object that `text` says.
+
+    Raises:
+        Refusal: with a reason, where the text is no JSON object or can be read in two ways.
+    """
+    if len(text) > MAX_BYTES:
+        raise Refusal("too_large", f"{len(text)} characters; at most {MAX_BYTES} are read")
+    try:
+        value = json.loads(
+            text,
+            object_pairs_hook=_object,
+            parse_constant=_constant,
+            parse_float=_decimal,
+            parse_int=_integer,
+        )
+    except json.JSONDecodeError as error:
+        raise Refusal("not_json", f"{error.msg} at character {error.pos + 1}") from None
+    except RecursionError:
+        raise Refusal("too_deep", f"nested deeper than {MAX_DEPTH} levels") from None
+    if not isinstance(value, dict):
+        raise Refusal("not_an_object", "an event is one JSON object")
+    _bounded(value, MAX_DEPTH)
+    return value
+
+
+def _bounded(value: Json, levels: int) -> None:
+    if levels == 0:
+        raise Refusal("too_deep", f"nested deeper than {MAX_DEPTH} levels")
+    if isinstance(value, str) and _CONTROL.search(value):
+        raise Refusal("unreadable_text", "a text holds NUL or half of a surrogate pair")
+    for child in value.values() if isinstance(value, dict) else ():
+        _bounded(child, levels - 1)
+    for child in value if isinstance(value, list) else ():
+        _bounded(child, levels - 1)
+
+
+def _object(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
+    made = dict(pairs)
+    if len(made) != len(pairs):
+        keys = [key for key, _ in pairs]
+        repeated = next(key for key in keys if keys.count(key) > 1)
+        raise Refusal("duplicate_key", f"the key '{repeated}' is given twice")
+    for key in made:
+        if _CONTROL.search(key):
+            raise Refusal("unreadable_text", "a key holds NUL or half of a surrogate pair")
+    return made
+
+
+def _constant(name: str) -> NoReturn:
+    raise Refusal("not_json", f"{name} is no JSON number")
+
+
+def _integer(digits: str) -> int:
+    if len(digits) > MAX_DIGITS:
+        raise Refusal("number_too_long", f"a number of {len(digits)} digits")
+    return int(digits)
+
+
+def _decimal(text: str) -> Decimal:
+    exponent = _EXPONENT.search(text)
+    # 1e99999999 is short to write and takes all memory to read as an integer.
+    if len(text) > MAX_DIGITS or (exponent and int(exponent[1]) > MAX_DIGITS):
+        raise Refusal("number_too_long", f"the number {text[:20]}… has too many digits")
+    return Decimal(text)
+
+
+def shortest_decimal(value: float) -> Decimal:
+    """Return a binary float as the shortest decimal that means it: 0.1 is 0.1.
+
+    Raises:
+        Refusal: where it is NaN or infinite.
+    """
+    if value != value or value in (float("inf"), float("-inf")):
+        raise Refusal("not_json", f"{value} is no number")
+    return Decimal(repr(value))

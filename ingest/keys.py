@@ -27,5 +27,5 @@ def _digest(text: str) -> str:
 
 
 def event_key(source_id: str, event_id: str) -> str:
-    """Return the key of an event's identity; the length keeps ('a', 'b-c') and ('a-b', 'c') apart."""
+    """Return the key of an identity; the length keeps ('a', 'b-c') and ('a-b', 'c') apart."""
     return _digest(f"event:{len(source_id)}:{source_id}{event_id}")[:32]

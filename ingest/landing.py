@@ -1,4 +1,4 @@
-"""Files of events become segments of the lake: every record landed, or quarantined with a reason."""
+"""Files of events become segments of the lake: a record is landed, or quarantined with a reason."""
 
 import hashlib
 from collections import defaultdict
@@ -65,7 +65,7 @@ def land_file(
     lake_folder: Path,
     *,
     now: datetime,
-    rules: LandingRules = LandingRules(),  # noqa: B008 - a frozen value
+    rules: LandingRules = LandingRules(),
     progress: Callable[[int], None] = lambda _: None,
 ) -> LandingReport:
     """Land one file of events in the lake; landing it again changes nothing.
@@ -97,6 +97,25 @@ def land_file(
     for temporary, final in staged:
         lake.commit(temporary, final)
     return _report(path, lake_folder, segments)
+
+
+def quarantined_records(lake_folder: Path) -> Iterator[dict[str, str | int]]:
+    """Yield every record that could not be read: its file, place, reason, detail and raw text."""
+    lake.prepare(lake_folder)
+    names = {
+        row["segment_id"]: row["file_name"]
+        for row in lake.read_all(lake_folder / "segments").to_pylist()
+    }
+    for row in lake.read_all(lake_folder / "quarantine").to_pylist():
+        # A segment that is not listed was cut short while it was landed; it will be landed again.
+        if row["segment_id"] in names:
+            yield {
+                "file": names[row["segment_id"]],
+                "position": row["segment_position"],
+                "reason": row["reason"],
+                "detail": row["detail"],
+                "raw_text": row["raw_text"],
+            }
 
 
 def _segment_name(path: Path, rules: LandingRules) -> str:
@@ -163,9 +182,7 @@ class _Segment:
                 )
         return cls(segment_id, len(records), rows, refused, identifiers)
 
-    def refuse_what_would_rewrite_history(
-        self, path: Path, settled_until: datetime | None
-    ) -> None:
+    def refuse_what_would_rewrite_history(self, path: Path, settled_until: datetime | None) -> None:
         if settled_until is None:
             return
         early = [row for row in self.events if _instant(row["received_at"]) < settled_until]

@@ -25,7 +25,7 @@ class DataPaths:
 
     @property
     def landing(self) -> Path:
-        """Append-only segments that the metering API has acknowledged and that wait to be landed."""
+        """Append-only segments that were acknowledged and wait to be landed."""
         return self.root / "landing"
 
     @property

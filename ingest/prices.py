@@ -17,7 +17,14 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 from genai_prices import data_snapshot
-from genai_prices.types import ModelInfo, ModelPrice, StartDateConstraint, TieredPrices, TimeOfDateConstraint
+from genai_prices.types import (
+    ModelInfo,
+    ModelPrice,
+    StartDateConstraint,
+    Tier,
+    TieredPrices,
+    TimeOfDateConstraint,
+)
 
 from ingest import lake
 
@@ -153,17 +160,18 @@ def _thresholds(price: ModelPrice) -> Iterator[dict[str, object]]:
         yield {"above_input_tokens": above, **prices}
 
 
-def _tiers(value: object) -> Iterable[object]:
+def _tiers(value: Decimal | TieredPrices | None) -> Iterable[Tier]:
     return value.tiers if isinstance(value, TieredPrices) else ()
 
 
 def _price_above(value: Decimal | TieredPrices | None, above: int) -> Decimal:
     if value is None:
         return Decimal(0)
-    per_million = value
     if isinstance(value, TieredPrices):
         reached = [tier.price for tier in value.tiers if tier.start <= above]
         per_million = reached[-1] if reached else value.base
+    else:
+        per_million = value
     exact = per_million / MILLION
     if exact != exact.quantize(TOKEN_STEP):
         raise PriceListError(f"a price of {per_million} USD a million has more than 6 decimals")
@@ -181,22 +189,23 @@ def _models_of_events(lake_folder: Path) -> list[tuple[str, str]]:
 
 def _refuse_changes(known: Sequence[Mapping[str, object]], price_list: str) -> None:
     """Compare what the lake holds from other releases with what this release says now."""
-    ignored = {"price_list", "recorded_at"}
-    before: dict[tuple[str, str], list[object]] = {}
+    before: dict[tuple[str, str], list[dict[str, object]]] = {}
     for row in known:
         if row["price_list"] != price_list:
-            pair = (str(row["provider"]), str(row["model"]))
-            plain = {key: value for key, value in row.items() if key not in ignored}
-            before.setdefault(pair, []).append(sorted(plain.items()))
+            stated = {key: row[key] for key in row if key not in {"price_list", "recorded_at"}}
+            before.setdefault((str(row["provider"]), str(row["model"])), []).append(stated)
     changed = [
         f"{provider}/{model}"
-        for (provider, model), rows in before.items()
-        if sorted(map(repr, rows))
-        != sorted(repr(sorted(row.items())) for row in price_rows(provider, model))
+        for (provider, model), rows in sorted(before.items())
+        if sorted(rows, key=_place) != sorted(price_rows(provider, model), key=_place)
     ]
     if changed:
         raise PriceListError(
             f"{price_list} prices these models otherwise than the list in use:"
-            f" {', '.join(sorted(changed))}. Review the difference, then import with --accept-changes;"
-            " it holds for events that become known from then on"
+            f" {', '.join(changed)}. Review the difference, then import with --accept-changes; it"
+            " holds for events that become known from then on"
         )
+
+
+def _place(row: Mapping[str, object]) -> tuple[int, int]:
+    return int(str(row["rule_order"])), int(str(row["above_input_tokens"]))

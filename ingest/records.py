@@ -61,9 +61,7 @@ def _text(path: Path, magic: bytes) -> Iterator[IO[str]]:
     compression = "gzip" if magic.startswith(_GZIP) else "zstd" if magic == _ZSTD else None
     # Arrow's decompressor reports a stream that ends too early; the usual readers fall silent.
     with pa.input_stream(str(path), compression=compression) as stream:
-        yield io.TextIOWrapper(
-            stream, encoding="utf-8-sig", errors="surrogateescape", newline=""
-        )
+        yield io.TextIOWrapper(stream, encoding="utf-8-sig", errors="surrogateescape", newline="")
 
 
 def _json_records(text: IO[str]) -> Iterator[Record]:
@@ -86,7 +84,7 @@ def _parsed(raw: str) -> Mapping[str, Json] | Refusal:
 
 
 def printable(raw: str) -> str:
-    """Return text that can be stored as UTF-8, with bytes that were none written as `\\xNN`."""
+    """Return text that can be stored as UTF-8; bytes that were none are written in hex."""
     return raw.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
@@ -134,7 +132,9 @@ def _parquet_records(path: Path) -> Iterator[Record]:
                 raw = json.dumps(content, default=str, ensure_ascii=False)
                 yield Record(position, raw, nested(content))
     except (pa.ArrowInvalid, OSError) as error:
-        raise FileFormatError(f"{path.name}: damaged Parquet ({error}); nothing was landed") from None
+        raise FileFormatError(
+            f"{path.name}: damaged Parquet ({error}); nothing was landed"
+        ) from None
 
 
 def _plain(value: object) -> Json:

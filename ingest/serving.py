@@ -54,7 +54,7 @@ def publish(
 ) -> Snapshot:
     """Copy the marts of the warehouse into a new snapshot and point `CURRENT` to it, last.
 
-    The caller has seen every check pass; a publication that is cut short leaves `CURRENT` as it was.
+    The caller has seen every check pass; one that is cut short leaves `CURRENT` as it was.
     """
     paths.serving.mkdir(parents=True, exist_ok=True)
     name = f"serving-{build_id}-{published_at:%Y%m%dT%H%M%S%f}.duckdb"
@@ -144,9 +144,7 @@ def _copy_column_comments(connection: duckdb.DuckDBPyConnection) -> None:
     ).fetchall()
     for table, column, comment in comments:
         quoted = comment.replace("'", "''")
-        connection.execute(
-            f'comment on column snapshot.marts."{table}"."{column}" is \'{quoted}\''
-        )
+        connection.execute(f'comment on column snapshot.marts."{table}"."{column}" is \'{quoted}\'')
 
 
 def _point_to(serving: Path, snapshot: Snapshot) -> None:

@@ -1,11 +1,12 @@
 """One strict JSON reader for everything that comes in.
 
-Readers disagree on repeated keys (first or last wins), on NaN and on how many digits a number keeps.
+Readers disagree on repeated keys (first or last wins), on NaN and on the digits that a number keeps.
 A bill must not depend on the reader, so whatever is open to two readings is refused here, and
 numbers keep the digits as they were sent.
 """
 
 import json
+import math
 import re
 from decimal import Decimal
 from typing import NoReturn
@@ -94,6 +95,6 @@ def shortest_decimal(value: float) -> Decimal:
     Raises:
         Refusal: where it is NaN or infinite.
     """
-    if value != value or value in (float("inf"), float("-inf")):
+    if not math.isfinite(value):
         raise Refusal("not_json", f"{value} is no number")
     return Decimal(repr(value))

@@ -1,5 +1,6 @@
 import json
 from collections.abc import Iterator
+from typing import Any
 
 import dagster as dg
 from dagster_dbt import DbtCliResource, dbt_assets
@@ -78,21 +79,13 @@ def settlement_run_config(as_of: str) -> dict[str, object]:
     return {"ops": {dbt_models.op.name: config, snapshot.op.name: config}}
 
 
-@dg.run_failure_sensor(
-    monitored_jobs=[settlement], default_status=dg.DefaultSensorStatus.RUNNING
-)
+@dg.run_failure_sensor(monitored_jobs=[settlement], default_status=dg.DefaultSensorStatus.RUNNING)
 def failed_settlement(context: dg.RunFailureSensorContext) -> None:
     """Tell the dashboard that it shows the last good build, and why."""
-    config = context.dagster_run.run_config["ops"][snapshot.op.name]["config"]
+    run_config: Any = context.dagster_run.run_config
     mark_stale(
         data_paths().serving,
         reason=context.failure_event.message or "the settlement failed",
-        as_of=config["as_of"],
+        as_of=run_config["ops"][snapshot.op.name]["config"]["as_of"],
         failed_at=now(),
     )
-
-
-@dg.definitions
-def resources() -> dg.Definitions:
-    """The dbt program that the settlement starts."""
-    return dg.Definitions(resources={"dbt": DbtCliResource(project_dir=dbt_project())})

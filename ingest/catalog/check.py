@@ -9,7 +9,7 @@ from operator import attrgetter
 from pathlib import Path
 from typing import NamedTuple
 
-from ingest.catalog.entries import Catalog, Entry, FormT, read_catalog
+from ingest.catalog.entries import Catalog, Entry, AnyForm, read_catalog
 from ingest.catalog.models import BUILT_IN_ELEMENTS, Credential, ProductFile, Subscriber
 from ingest.catalog.problems import CatalogError, Problem
 from ingest.catalog.products import Surroundings, decimals, product_problems, unknown
@@ -98,7 +98,7 @@ def _mailbox(subscriber: Subscriber) -> str | None:
 
 
 def _repeated(
-    entries: Iterable[Entry[FormT]], column: str, key: Callable[[FormT], Hashable]
+    entries: Iterable[Entry[AnyForm]], column: str, key: Callable[[AnyForm], Hashable]
 ) -> Iterator[Problem]:
     first_line: dict[Hashable, int] = {}
     for entry in entries:
@@ -176,7 +176,7 @@ class _Use(NamedTuple):
 
 
 def _order(
-    entry: Entry[FormT], column: str, span: tuple[datetime, datetime | None]
+    entry: Entry[AnyForm], column: str, span: tuple[datetime, datetime | None]
 ) -> Iterator[Problem]:
     started_at, ended_at = span
     if ended_at is not None and ended_at <= started_at:

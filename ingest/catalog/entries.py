@@ -26,15 +26,15 @@ from ingest.catalog.models import (
 from ingest.catalog.problems import Location, Place, Problem, did_you_mean
 from ingest.catalog.values import shown
 
-FormT = TypeVar("FormT", bound=Form)
-RowT = TypeVar("RowT", bound=Row)
+AnyForm = TypeVar("AnyForm", bound=Form)
+AnyRow = TypeVar("AnyRow", bound=Row)
 
 
 @dataclass(frozen=True)
-class Entry(Generic[FormT]):
+class Entry(Generic[AnyForm]):
     """A filled form and the document that it was filled from."""
 
-    form: FormT
+    form: AnyForm
     document: Document
 
     @property
@@ -114,8 +114,8 @@ def _stray_files(folder: Path) -> Iterator[Problem]:
 
 
 def _rows(
-    folder: Path, name: str, form: type[RowT], problems: list[Problem]
-) -> tuple[Entry[RowT], ...]:
+    folder: Path, name: str, form: type[AnyRow], problems: list[Problem]
+) -> tuple[Entry[AnyRow], ...]:
     if not (folder / name).is_file():
         return ()
     required = {column: field.is_required() for column, field in form.model_fields.items()}
@@ -124,8 +124,8 @@ def _rows(
 
 
 def _fill(
-    documents: Iterable[Document | Problem], form: type[FormT], problems: list[Problem]
-) -> tuple[Entry[FormT], ...]:
+    documents: Iterable[Document | Problem], form: type[AnyForm], problems: list[Problem]
+) -> tuple[Entry[AnyForm], ...]:
     """Return the documents' filled forms; what is wrong with the others goes to `problems`."""
     entries = []
     for document in documents:

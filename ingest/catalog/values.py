@@ -15,7 +15,7 @@ from pydantic import PlainValidator, WithJsonSchema
 
 from ingest.catalog.problems import did_you_mean
 
-DateT = TypeVar("DateT", bound=date)
+AnyDate = TypeVar("AnyDate", bound=date)
 
 _AMOUNT = r"-?[0-9]+(\.[0-9]+)?"
 _PERCENT = r"[0-9]+(\.[0-9]+)?%"
@@ -163,7 +163,7 @@ def _instant_or_error(text: str, what: str, example: str) -> datetime:
     raise ValueError(f"{shown(text)} is not {what} from 1970 to 2999. Write it as {example}")
 
 
-def _existing(text: str, parse: Callable[[str], DateT]) -> DateT:
+def _existing(text: str, parse: Callable[[str], AnyDate]) -> AnyDate:
     try:
         return parse(text)
     except ValueError as error:

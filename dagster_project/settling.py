@@ -1,0 +1,94 @@
+"""A settlement from the command line: the same Dagster job, run in this process."""
+
+import os
+from contextlib import redirect_stdout
+from datetime import datetime
+from pathlib import Path
+from shutil import copyfile
+
+import dagster as dg
+from rich.console import Console
+
+from dagster_project.clock import now
+from dagster_project.progress import settling
+from dagster_project.settlement import build_id
+from ingest.paths import PROJECT_ROOT, data_paths
+from ingest.serving import Snapshot, current_snapshot, mark_stale
+from ingest.settlements import format_as_of, parse_as_of, refuse_unsettleable
+
+_LAST_LINES = 25
+
+
+class SettlementFailedError(Exception):
+    """A settlement ended in an error; the last good build stays published."""
+
+
+def settle_in_process(as_of_text: str, console: Console) -> tuple[Snapshot, bool]:
+    """Settle, unless this very build is published already; return it and whether it is new.
+
+    Raises:
+        SettlementError: `as_of` can't be settled.
+        SettlementFailedError: a model or a check failed; nothing was published.
+    """
+    paths = data_paths()
+    as_of = parse_as_of(as_of_text)
+    refuse_unsettleable(paths, as_of, now=now())
+    published = current_snapshot(paths.serving)
+    if published and published.build_id == build_id(paths.lake, as_of):
+        console.print(
+            f"Nothing to settle: build {published.build_id} has everything known before"
+            f" {format_as_of(as_of)}, and is published."
+        )
+        return published, False
+    _run_job(as_of, console)
+    made = current_snapshot(paths.serving)
+    if made is None:
+        raise SettlementFailedError("the settlement published nothing")
+    console.print(f"Settled and published: build {made.build_id}, every check passed.")
+    return made, True
+
+
+def _run_job(as_of: datetime, console: Console) -> None:
+    # Dagster and dbt take seconds to import; a refused `as_of` is told before that.
+    from dagster_project.definitions import defs
+    from dagster_project.defs.settlement import settlement_run_config
+
+    title = f"Settling as of {as_of:%Y-%m-%d %H:%M} UTC"
+    with settling(console, title) as stream, redirect_stdout(stream):
+        result = (
+            defs()
+            .resolve_job_def("settlement")
+            .execute_in_process(
+                run_config=settlement_run_config(format_as_of(as_of))
+                | {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+                instance=_instance(),
+                raise_on_error=False,
+            )
+        )
+    if result.success:
+        return
+    reason = _reason(result, stream.getvalue())
+    mark_stale(data_paths().serving, reason=reason, as_of=format_as_of(as_of), failed_at=now())
+    raise SettlementFailedError(
+        f"{reason}\nNothing was published; the last good build stays. The whole run is in"
+        " `make dagster`"
+    )
+
+
+def _instance() -> dg.DagsterInstance:
+    """Return the deployment's Dagster instance, so that the UI shows the run."""
+    home = Path(os.environ.setdefault("DAGSTER_HOME", str(data_paths().root / "dagster")))
+    home.mkdir(parents=True, exist_ok=True)
+    if not (home / "dagster.yaml").exists():
+        copyfile(PROJECT_ROOT / "dagster.yaml", home / "dagster.yaml")
+    return dg.DagsterInstance.get()
+
+
+def _reason(result: dg.ExecuteInProcessResult, dbt_output: str) -> str:
+    failures = [event for event in result.all_events if event.is_step_failure]
+    lines = [line for line in dbt_output.splitlines() if line.strip()]
+    if any("ERROR" in line or "FAIL" in line for line in lines):
+        return "\n".join(lines[-_LAST_LINES:])
+    if failures and failures[0].step_failure_data.error:
+        return failures[0].step_failure_data.error.to_string()
+    return "the settlement failed"

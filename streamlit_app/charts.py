@@ -1,0 +1,84 @@
+"""Altair charts; colours come from the theme, so that both light and dark are legible.
+
+A bar's length is a float, which is exact enough for a pixel. What is read, the tooltip, is text
+made from the decimal.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import altair as alt
+import polars as pl
+
+from streamlit_app import formats
+
+HEIGHT = 280
+
+
+def revenue_by_product(rows: pl.DataFrame, *, currency: str, minor_unit: int) -> alt.Chart:
+    """Stack revenue by product per month; accrued revenue is paler than invoiced."""
+    data = _drawn(rows, "amount", lambda amount: formats.money(amount, minor_unit)).with_columns(
+        pl.col("month").map_elements(formats.month, return_dtype=pl.String).alias("label")
+    )
+    return (
+        alt.Chart(data, height=HEIGHT)
+        .mark_bar(size=36)
+        .encode(
+            x=alt.X("label:N", title="Settlement month", sort=None, axis=alt.Axis(labelAngle=0)),
+            y=alt.Y("length:Q", title=f"Revenue ({currency})"),
+            color=_colour("product", "Product"),
+            opacity=alt.Opacity(
+                "state:N",
+                title="State",
+                scale=alt.Scale(domain=["Invoiced", "Accrued"], range=[1, 0.45]),
+            ),
+            order=alt.Order("state:N", sort="descending"),
+            tooltip=[
+                alt.Tooltip("label:N", title="Month"),
+                alt.Tooltip("product:N", title="Product"),
+                alt.Tooltip("state:N", title="State"),
+                alt.Tooltip("text:N", title=f"Revenue ({currency})"),
+            ],
+        )
+    )
+
+
+def cost_by_day(rows: pl.DataFrame, *, part: str) -> alt.Chart:
+    """Stack cost by model or product per day."""
+    title = f"Cost ({formats.COST_CURRENCY})"
+    return _daily(_drawn(rows, "cost_amount", formats.cost), "part", part, title)
+
+
+def usage_by_day(rows: pl.DataFrame, *, measure: str, title: str) -> alt.Chart:
+    """Stack events or tokens per day by whether they are billable."""
+    return _daily(_drawn(rows, measure, formats.count), "billing", "Billing", title)
+
+
+def _daily(data: pl.DataFrame, part: str, part_title: str, title: str) -> alt.Chart:
+    # A day is midnight UTC; local time would draw it on the day before west of Greenwich.
+    usage_day = alt.X("utcyearmonthdate(usage_date):T", title="Day (UTC)")
+    return (
+        alt.Chart(data, height=HEIGHT)
+        .mark_bar()
+        .encode(
+            x=usage_day,
+            y=alt.Y("length:Q", title=title),
+            color=_colour(part, part_title),
+            tooltip=[
+                alt.Tooltip("utcyearmonthdate(usage_date):T", title="Day", format="%d %b %Y"),
+                alt.Tooltip(f"{part}:N", title=part_title),
+                alt.Tooltip("text:N", title=title),
+            ],
+        )
+    )
+
+
+def _colour(column: str, title: str) -> alt.Color:
+    return alt.Color(f"{column}:N", title=title, sort=None)
+
+
+def _drawn(rows: pl.DataFrame, measure: str, write: Callable[[Any], str]) -> pl.DataFrame:
+    return rows.with_columns(
+        pl.col(measure).cast(pl.Float64).alias("length"),
+        pl.Series("text", [write(value) for value in rows[measure]], dtype=pl.String),
+    ).drop(measure)

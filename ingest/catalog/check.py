@@ -9,7 +9,7 @@ from operator import attrgetter
 from pathlib import Path
 from typing import NamedTuple
 
-from ingest.catalog.entries import Catalog, Entry, AnyForm, read_catalog
+from ingest.catalog.entries import AnyForm, Catalog, Entry, read_catalog
 from ingest.catalog.models import BUILT_IN_ELEMENTS, Credential, ProductFile, Subscriber
 from ingest.catalog.problems import CatalogError, Problem
 from ingest.catalog.products import Surroundings, decimals, product_problems, unknown

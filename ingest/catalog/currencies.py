@@ -3,10 +3,11 @@
 import csv
 from collections.abc import Mapping
 from functools import cache
-from pathlib import Path
 from types import MappingProxyType
 
-_CURRENCIES = Path(__file__).parents[2] / "seeds" / "reference" / "currencies.csv"
+from ingest.paths import PROJECT_ROOT
+
+_CURRENCIES = PROJECT_ROOT / "seeds" / "reference" / "currencies.csv"
 
 
 @cache

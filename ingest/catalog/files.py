@@ -72,6 +72,8 @@ def read_yaml(path: Path, *, name: str) -> Iterator[Document | Problem]:
         yield Problem(_place_at(name, text[: error.position]), "", _UNPRINTABLE)
     except MarkedYAMLError as error:
         yield Problem(_place(name, error.problem_mark), "", _not_yaml(error))
+    except OverflowError:  # the parser makes a character of whatever number an escape names
+        yield Problem(max(tree.places.values(), default=start), "", _NO_CHARACTER)
     else:
         yield from tree.problems or (Document(content, tree.places, tree.key_places),)
 
@@ -108,6 +110,7 @@ def read_csv(path: Path, *, name: str, columns: Mapping[str, bool]) -> Iterator[
 
 
 _UNPRINTABLE = "an unprintable character. Remove it"
+_NO_CHARACTER = "an escape that is no character from here on. Write the character itself"
 
 
 def _header_problems(
@@ -207,6 +210,8 @@ class _Tree:
             return self._sequence(location)
         if isinstance(event, MappingStartEvent):
             return self._mapping(location)
+        if any(character == "\0" or "\ud800" <= character <= "\udfff" for character in event.value):
+            self._refuse(event, "an escape that is no character. Write the character itself")
         return str(event.value)
 
     def _sequence(self, location: Location) -> list[object]:

@@ -133,13 +133,13 @@ def test_files_that_would_not_be_read_are_refused(catalog: Path) -> None:
         "organizations.csv, subscribers.csv, sources.csv, metering_elements.csv, "
         "subscriptions.csv, credentials.csv, ai_prices.csv"
     )
-    for name in ("subscribtions.csv", "fx.csv", "extra.yaml", "products/extra.yml"):
+    for name in ("subscriptiones.csv", "fx.csv", "extra.yaml", "products/extra.yml"):
         (catalog / name).touch()
     assert answer(catalog) == [
         "extra.yaml:1:1: this file is not read. Move it to products/",
         f"fx.csv:1:1: this file is not read. Known are {known}.",
         "products/extra.yml:1:1: this file is not read. Let its name end in .yaml",
-        "subscribtions.csv:1:1: this file is not read. Did you mean 'subscriptions.csv'?",
+        "subscriptiones.csv:1:1: this file is not read. Did you mean 'subscriptions.csv'?",
     ]
 
 

@@ -6,6 +6,7 @@ from ingest.catalog.files import Document, read_csv, read_yaml
 from ingest.catalog.problems import Problem
 
 MEND = "Mend the indentation, quotes or brackets"
+ESCAPE = "an escape that is no character from here on. Write the character itself"
 COLUMNS = {"source_id": True, "name": False}
 
 
@@ -56,8 +57,25 @@ def test_every_yaml_scalar_stays_the_text_that_was_written(tmp_path: Path) -> No
             b"? {a: 1}\n: 2\n",
             "product.yaml:1:3: a key has to be plain text. Write one word before the colon",
         ),
+        (
+            b'a: 1\nb: "\\ud800"\n',
+            "product.yaml:2:4: an escape that is no character. Write the character itself",
+        ),
+        (
+            b'a: 1\nb: "\\U99999999"\n',
+            f"product.yaml:2:1: {ESCAPE}",
+        ),
     ],
-    ids=["empty", "too large", "too deep", "Latin-1", "unprintable", "a mapping as key"],
+    ids=[
+        "empty",
+        "too large",
+        "too deep",
+        "Latin-1",
+        "unprintable",
+        "a mapping as key",
+        "half a character",
+        "no character",
+    ],
 )
 def test_yaml_that_is_not_for_a_catalogue_is_refused(
     tmp_path: Path, content: bytes, answer: str

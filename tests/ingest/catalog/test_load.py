@@ -4,8 +4,8 @@ from pathlib import Path
 
 import duckdb
 import polars as pl
-import pyarrow as pa  # type: ignore[import-untyped]  # it ships no types
-import pyarrow.parquet as pq  # type: ignore[import-untyped]  # it ships no types
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from ingest.catalog.load import LoadReport, catalog_version, load_catalog

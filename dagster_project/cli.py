@@ -168,26 +168,18 @@ def show_landing(report: LandingReport) -> None:
 
 
 @prices.command(name="import")
-def import_prices(
-    *, recorded_at: Literal["now", "always"] = "now", accept_changes: bool = False
-) -> None:
+def import_prices(*, accept_changes: bool = False) -> None:
     """Take over the installed price list for the AI models that events name.
 
     Parameters
     ----------
-    recorded_at
-        When the list became known; `always` for a first load of history.
     accept_changes
         Take over another release although it prices models in use differently.
     """
     from ingest.prices import PriceListError, import_ai_prices
 
     try:
-        found = import_ai_prices(
-            data_paths().lake,
-            recorded_at=now() if recorded_at == "now" else None,
-            accept_changes=accept_changes,
-        )
+        found = import_ai_prices(data_paths().lake, now=now(), accept_changes=accept_changes)
     except PriceListError as error:
         fail(error, CONFLICT)
         return

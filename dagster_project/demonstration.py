@@ -46,7 +46,7 @@ def run(console: Console) -> None:
             )
         what = "already landed" if landed.was_landed_before else f"{landed.read_count:,} read"
         console.print(f"   {file.name}: {what}")
-    import_ai_prices(paths.lake, recorded_at=None)
+    import_ai_prices(paths.lake, now=now())
     console.print(f"[bold]3. Settlement[/bold] as of {AS_OF}, by the Dagster job")
     snapshot, is_new = settle_in_process(AS_OF, console)
     show(paths.serving / snapshot.file)

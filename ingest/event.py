@@ -16,12 +16,14 @@ from ingest.strict_json import Json
 CLOCK_SKEW = timedelta(minutes=5)
 MAX_IDENTIFIER = 255
 QUANTITY_STEP = Decimal("0.000001")
-QUANTITY_LIMIT = Decimal(10) ** 13
+# What rounds to 10^13 is too much already.
+QUANTITY_LIMIT = Decimal(10) ** 13 - QUANTITY_STEP / 2
 COST_STEP = Decimal("0.000000000001")
 
-_NUMBER = re.compile(r"[+-]?\d{1,40}(\.\d{1,40})?([eE][+-]?\d{1,2})?")
+_NUMBER = re.compile(r"[+-]?\d{1,40}(\.\d{1,120})?([eE][+-]?\d{1,2})?", re.ASCII)
 _INSTANT = re.compile(
-    r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?)\s?(Z|z|[+-]\d\d:?\d\d)?"
+    r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?)\s?(Z|z|[+-]\d\d:?[0-5]\d)?",
+    re.ASCII,
 )
 
 
@@ -174,7 +176,7 @@ def time_of(record: Mapping[str, Json], *names: str) -> datetime | None:
 
 def _epoch_milliseconds(value: Json) -> datetime:
     text = str(value)
-    if not re.fullmatch(r"\d{1,14}", text):
+    if not re.fullmatch(r"[0-9]{1,14}", text):
         raise Refusal("bad_time", f"currentMillis '{text[:40]}' is no whole number of milliseconds")
     return datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=int(text))
 

@@ -22,6 +22,8 @@ from ingest.strict_json import Json
 
 SEGMENT_RECORDS = 200_000
 MAX_RAW_TEXT = 64_000
+# A file that is still being copied into the inbox keeps changing.
+INBOX_SETTLE_SECONDS = 5
 
 Identification = Literal["id", "content", "position"]
 
@@ -366,3 +368,16 @@ def _report_of(path: Path, segment_files: Sequence[Path]) -> LandingReport:
     read = sum(table["read_count"].to_pylist())
     quarantined = sum(table["quarantined_count"].to_pylist())
     return LandingReport(path.name, read, 0, read - quarantined, quarantined, True)
+
+
+def inbox_files(inbox: Path, now: datetime) -> list[Path]:
+    """Return the files of the inbox that are whole: visible, and not written to for some seconds."""
+    if not inbox.exists():
+        return []
+    return sorted(
+        path
+        for path in inbox.iterdir()
+        if path.is_file()
+        and not path.name.startswith((".", "_"))
+        and now.timestamp() - path.stat().st_mtime > INBOX_SETTLE_SECONDS
+    )

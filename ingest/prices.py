@@ -59,13 +59,14 @@ class PriceImport:
 
 
 def import_ai_prices(
-    lake_folder: Path, *, recorded_at: datetime | None, accept_changes: bool = False
+    lake_folder: Path, *, now: datetime, accept_changes: bool = False
 ) -> PriceImport:
     """Add the list's prices for every model that the lake's events name; known ones are left.
 
     Args:
         lake_folder: the lake.
-        recorded_at: when the list became known; None means that it always was.
+        now: when this is done. The first release counts as always known, a later one from the
+            instant at which it was first taken over: it never changes what was priced before.
         accept_changes: take over another release although prices in it differ.
 
     Raises:
@@ -79,8 +80,9 @@ def import_ai_prices(
         _refuse_changes(known, price_list)
     held = {(row["provider"], row["model"]) for row in known if row["price_list"] == price_list}
     found = {pair: price_rows(*pair) for pair in used if pair not in held}
+    recorded_at = _recorded_at(known, price_list, now)
     rows = [
-        {"price_list": price_list, "recorded_at": recorded_at or EPOCH, **row}
+        {"price_list": price_list, "recorded_at": recorded_at, **row}
         for priced in found.values()
         for row in priced
     ]
@@ -93,6 +95,13 @@ def import_ai_prices(
         [pair for pair, priced in found.items() if priced],
         [pair for pair, priced in found.items() if not priced],
     )
+
+
+def _recorded_at(known: Sequence[Mapping[str, object]], price_list: str, now: datetime) -> datetime:
+    stamps = [row["recorded_at"] for row in known if row["price_list"] == price_list]
+    if stamps:
+        return min(stamp for stamp in stamps if isinstance(stamp, datetime))
+    return now if known else EPOCH
 
 
 def price_rows(provider: str, model: str) -> list[dict[str, object]]:

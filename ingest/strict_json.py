@@ -8,6 +8,8 @@ numbers keep the digits as they were sent.
 import json
 import math
 import re
+from collections import Counter
+from collections.abc import Iterable
 from decimal import Decimal
 from typing import NoReturn
 
@@ -33,7 +35,7 @@ def parse(text: str) -> dict[str, Json]:
     try:
         value = json.loads(
             text,
-            object_pairs_hook=_object,
+            object_pairs_hook=distinct,
             parse_constant=_constant,
             parse_float=_decimal,
             parse_int=_integer,
@@ -44,30 +46,41 @@ def parse(text: str) -> dict[str, Json]:
         raise Refusal("too_deep", f"nested deeper than {MAX_DEPTH} levels") from None
     if not isinstance(value, dict):
         raise Refusal("not_an_object", "an event is one JSON object")
-    _bounded(value, MAX_DEPTH)
+    check(value)
     return value
 
 
-def _bounded(value: Json, levels: int) -> None:
+def check(value: Json, levels: int = MAX_DEPTH) -> None:
+    """Refuse what no engine can store: text with NUL or half a surrogate pair, or nested too deep.
+
+    Raises:
+        Refusal: with a reason.
+    """
     if levels == 0:
         raise Refusal("too_deep", f"nested deeper than {MAX_DEPTH} levels")
     if isinstance(value, str) and _CONTROL.search(value):
         raise Refusal("unreadable_text", "a text holds NUL or half of a surrogate pair")
-    for child in value.values() if isinstance(value, dict) else ():
-        _bounded(child, levels - 1)
-    for child in value if isinstance(value, list) else ():
-        _bounded(child, levels - 1)
+    if isinstance(value, dict):
+        for key, child in value.items():
+            check(key)
+            check(child, levels - 1)
+    if isinstance(value, list):
+        for child in value:
+            check(child, levels - 1)
 
 
-def _object(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
+def distinct(pairs: Iterable[tuple[str, Json]]) -> dict[str, Json]:
+    """Return pairs as an object.
+
+    Raises:
+        Refusal: where a key is given twice; whether the first or the last counts is anyone's guess.
+    """
+    pairs = list(pairs)
     made = dict(pairs)
     if len(made) != len(pairs):
-        keys = [key for key, _ in pairs]
-        repeated = next(key for key in keys if keys.count(key) > 1)
-        raise Refusal("duplicate_key", f"the key '{repeated}' is given twice")
-    for key in made:
-        if _CONTROL.search(key):
-            raise Refusal("unreadable_text", "a key holds NUL or half of a surrogate pair")
+        counted = Counter(key for key, _ in pairs)
+        repeated = next(key for key, count in counted.items() if count > 1)
+        raise Refusal("duplicate_key", f"the key {repeated[:40]!r} is given twice")
     return made
 
 

@@ -20,7 +20,7 @@ def revenue_by_product(rows: pl.DataFrame, *, currency: str, minor_unit: int) ->
     data = _drawn(rows, "amount", lambda amount: formats.money(amount, minor_unit)).with_columns(
         pl.col("month").map_elements(formats.month, return_dtype=pl.String).alias("label")
     )
-    return (
+    chart: alt.Chart = (
         alt.Chart(data, height=HEIGHT)
         .mark_bar(size=36)
         .encode(
@@ -41,6 +41,7 @@ def revenue_by_product(rows: pl.DataFrame, *, currency: str, minor_unit: int) ->
             ],
         )
     )
+    return chart
 
 
 def cost_by_day(rows: pl.DataFrame, *, part: str) -> alt.Chart:
@@ -57,7 +58,7 @@ def usage_by_day(rows: pl.DataFrame, *, measure: str, title: str) -> alt.Chart:
 def _daily(data: pl.DataFrame, part: str, part_title: str, title: str) -> alt.Chart:
     # A day is midnight UTC; local time would draw it on the day before west of Greenwich.
     usage_day = alt.X("utcyearmonthdate(usage_date):T", title="Day (UTC)")
-    return (
+    chart: alt.Chart = (
         alt.Chart(data, height=HEIGHT)
         .mark_bar()
         .encode(
@@ -71,6 +72,7 @@ def _daily(data: pl.DataFrame, part: str, part_title: str, title: str) -> alt.Ch
             ],
         )
     )
+    return chart
 
 
 def _colour(column: str, title: str) -> alt.Color:

@@ -72,7 +72,8 @@ def fetch(file: str, query: str, parameters: Mapping[str, Parameter]) -> pl.Data
     try:
         # A connection shared by threads loses rows; a cursor is a connection of its own.
         with closing(_connection(file).cursor()) as cursor:
-            return cursor.sql(query, params=dict(parameters)).pl()
+            rows: pl.DataFrame = cursor.sql(query, params=dict(parameters)).pl()
+            return rows
     except duckdb.Error as error:
         raise SnapshotError(f"{Path(file).name} cannot answer: {error}") from error
 

@@ -1,60 +1,12 @@
-"""A whole deployment in a temporary folder, for tests that go from events to invoices."""
-
-import json
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from collections.abc import Iterator
 from pathlib import Path
 
-import duckdb
 import pytest
-from dbt.cli.main import dbtRunner
 
-from ingest.catalog.load import load_catalog
-from ingest.landing import LandingReport, LandingRules, land_file
 from ingest.paths import PROJECT_ROOT, DataPaths
-from ingest.prices import import_ai_prices
+from tests.deployment import Deployment
 
-LANDED_AT = datetime(2026, 11, 21, tzinfo=UTC)
 DEMO_AS_OF = "2026-03-01T01:00:00.000000Z"
-
-
-@dataclass(frozen=True)
-class Deployment:
-    """Data paths, and the steps from files to marts as plain calls."""
-
-    paths: DataPaths
-    environment: pytest.MonkeyPatch
-
-    def load(self, catalog: Path) -> None:
-        load_catalog(catalog, self.paths.lake, recorded_at=None, watermark=None)
-
-    def land(self, files: Iterable[Path], received_at: str) -> Sequence[LandingReport]:
-        rules = LandingRules(received_at=received_at)
-        return [land_file(file, self.paths.lake, now=LANDED_AT, rules=rules) for file in files]
-
-    def rate(self, as_of: str, *arguments: str) -> None:
-        """Build and test every dbt model in this process."""
-        import_ai_prices(self.paths.lake, recorded_at=None)
-        self.environment.setenv("LAKE_PATH", str(self.paths.lake))
-        self.environment.setenv("WAREHOUSE_PATH", str(self.paths.warehouse))
-        folder = str(PROJECT_ROOT / "dbt_models")
-        options = ["--project-dir", folder, "--profiles-dir", folder]
-        target = ["--target-path", str(self.paths.root.parent / "dbt_target")]
-        variables = ["--vars", json.dumps({"as_of": as_of})]
-        quiet = ["--quiet", "--log-level-file", "none"]
-        build = ["build", "--exclude-resource-type", "unit_test"]
-        result = dbtRunner().invoke(
-            [*quiet, *build, *options, *target, *variables, *arguments]
-        )
-        assert result.success, result.exception or [
-            (item.node.name, item.message) for item in result.result if item.status != "success"
-        ]
-
-    def query(self, sql: str, *parameters: object) -> list[tuple[object, ...]]:
-        with duckdb.connect(str(self.paths.warehouse)) as connection:
-            connection.execute("set TimeZone = 'UTC'")
-            return connection.execute(sql, list(parameters)).fetchall()
 
 
 @pytest.fixture
@@ -63,7 +15,7 @@ def deployment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Deployment:
 
 
 @pytest.fixture(scope="session")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterable[Deployment]:
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
     """The demonstration, landed and rated once for all tests that only read it."""
     with pytest.MonkeyPatch.context() as environment:
         made = Deployment(DataPaths(tmp_path_factory.mktemp("demo") / "data"), environment)

@@ -5,7 +5,7 @@ import dagster as dg
 from dagster_project.clock import now
 from ingest.catalog.load import load_catalog
 from ingest.catalog.schemas import TABLES
-from ingest.landing import LandingRules, land_file
+from ingest.landing import LandingRules, inbox_files, land_file
 from ingest.paths import PROJECT_ROOT, data_paths
 from ingest.prices import import_ai_prices
 from ingest.settlements import watermark
@@ -28,8 +28,8 @@ class InboxConfig(dg.Config):
     received_at: str = "now"
 
 
-@dg.multi_asset(specs=_specs(LANDED_TABLES), name="landing")
-def landing(
+@dg.multi_asset(specs=_specs(LANDED_TABLES), name="land_inbox_file")
+def landed_tables(
     context: dg.AssetExecutionContext, config: InboxConfig
 ) -> Iterator[dg.MaterializeResult[None]]:
     """Land a file of the inbox in the lake, then put it into the archive."""
@@ -51,8 +51,8 @@ def landing(
         )
 
 
-@dg.multi_asset(specs=_specs(CATALOG_TABLE_NAMES), name="catalog")
-def catalog() -> Iterator[dg.MaterializeResult[None]]:
+@dg.multi_asset(specs=_specs(CATALOG_TABLE_NAMES), name="load_catalog_folder")
+def catalog_tables() -> Iterator[dg.MaterializeResult[None]]:
     """Load what is new in the catalogue's folder; a refused catalogue loads nothing."""
     lake = data_paths().lake
     report = load_catalog(
@@ -73,7 +73,7 @@ def catalog() -> Iterator[dg.MaterializeResult[None]]:
 )
 def ai_prices() -> dg.MaterializeResult[None]:
     """Add the public prices of the AI models that events name and that are not priced yet."""
-    found = import_ai_prices(data_paths().lake, recorded_at=None)
+    found = import_ai_prices(data_paths().lake, now=now())
     return dg.MaterializeResult(
         metadata={
             "price_list": found.price_list,
@@ -81,3 +81,29 @@ def ai_prices() -> dg.MaterializeResult[None]:
             "unknown_models": dg.MetadataValue.json([list(pair) for pair in found.unknown_models]),
         }
     )
+
+
+landing = dg.define_asset_job(
+    "landing",
+    selection=dg.AssetSelection.assets(landed_tables),
+    description="Land a file of the inbox.",
+)
+
+
+@dg.sensor(
+    job=landing,
+    minimum_interval_seconds=30,
+    default_status=dg.DefaultSensorStatus.STOPPED,
+)
+def inbox(context: dg.SensorEvaluationContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
+    """Land what lies in the inbox; a file that could not be landed is tried again once it changes."""
+    waiting = inbox_files(data_paths().inbox, now())
+    if not waiting:
+        yield dg.SkipReason(f"nothing to land in {data_paths().inbox.name}")
+    for file in waiting:
+        state = file.stat()
+        yield dg.RunRequest(
+            run_key=f"{file.name}-{state.st_size}-{state.st_mtime_ns}",
+            run_config={"ops": {landed_tables.op.name: {"config": {"file_name": file.name}}}},
+        )
+        context.log.info(f"landing {file.name}")

@@ -4,14 +4,24 @@ import re
 from collections.abc import Mapping
 from decimal import ROUND_HALF_UP, Decimal
 
-from ingest.event import COST_STEP, AiUsage, Event, elements_of, identifier, required, time_of
+from ingest.event import (
+    COST_STEP,
+    AiUsage,
+    Event,
+    elements_of,
+    identifier,
+    required,
+    text_of,
+    time_of,
+)
 from ingest.forms import identity
 from ingest.refusal import Refusal
 from ingest.strict_json import Json
 
-_WHOLE = re.compile(r"\d{1,13}(\.0+)?")
-_COST = re.compile(r"\d{1,13}(\.\d{1,40})?([eE]-?\d{1,2})?")
-_COST_LIMIT = Decimal(10) ** 13
+_WHOLE = re.compile(r"\d{1,13}(\.0+)?", re.ASCII)
+_COST = re.compile(r"\d{1,13}(\.\d{1,120})?([eE][+-]?\d{1,2})?", re.ASCII)
+# What rounds to 10^13 is too much already.
+_COST_LIMIT = Decimal(10) ** 13 - COST_STEP / 2
 _TIMES = frozenset({"requestTime", "responseTime", "completionStartTime"})
 _COLUMNS = identity.FIELDS | _TIMES | {"transactionId", "sourceId", "billingSkipped"}
 
@@ -43,13 +53,14 @@ def read(record: Mapping[str, Json]) -> Event:
 
 
 def _tokens(record: Mapping[str, Json], name: str) -> int | None:
-    text = str(record.get(name))
+    text = text_of(record.get(name)) or ""
     return int(Decimal(text)) if _WHOLE.fullmatch(text) else None
 
 
 def _cost(value: Json) -> Decimal | None:
-    if value is None or value == "":
+    text = text_of(value)
+    if not text:
         return None
-    if not _COST.fullmatch(str(value)) or Decimal(str(value)) >= _COST_LIMIT:
-        raise Refusal("bad_cost", f"totalCost '{str(value)[:40]}' is no amount")
-    return Decimal(str(value)).quantize(COST_STEP, ROUND_HALF_UP)
+    if not _COST.fullmatch(text) or Decimal(text) >= _COST_LIMIT:
+        raise Refusal("bad_cost", f"totalCost '{text[:40]}' is no amount")
+    return Decimal(text).quantize(COST_STEP, ROUND_HALF_UP)

@@ -1,12 +1,14 @@
 """The body of `POST /meter/v1/api/meter`: one API call with its metering elements."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
-from ingest.event import Event, Identity, elements_of, identifier, required, text_of, time_of
+from ingest.event import Event, elements_of, identifier, required, text_of, time_of
+from ingest.forms import identity
 from ingest.refusal import Refusal
 from ingest.strict_json import Json
 
-_COLUMNS = frozenset(
+_COLUMNS = identity.FIELDS | frozenset(
     {
         "transactionId",
         "requestTime",
@@ -33,14 +35,16 @@ def read(record: Mapping[str, Json]) -> Event:
     """
     required(record, "method")
     required(record, "responseCode")
+    who = identity.read(record)
     return Event(
         source_kind="api",
         source_id=identifier(record, "sourceId") or identifier(record, "source") or "api",
         event_id=identifier(record, "transactionId"),
         occurred_at=time_of(record, "requestTime", "currentMillis"),
-        identity=Identity(
-            credential=identifier(record, "application"),
-            product_name=identifier(record, "productKey"),
+        identity=replace(
+            who,
+            credential=identifier(record, "application") or who.credential,
+            product_name=identifier(record, "productKey") or who.product_name,
         ),
         elements=elements_of(record, _COLUMNS) | _elements(record.get("elements")),
     )

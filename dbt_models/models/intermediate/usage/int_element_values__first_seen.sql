@@ -12,7 +12,7 @@ first_seen as (
         period_ordinal,
         element,
         match_value,
-        min(element_value) as element_value,
+        min_by(element_value, (closing_ordinal, element_value)) as element_value,
         min(closing_ordinal) as closing_ordinal
     from closed
     group by subscription_id, period_ordinal, element, match_value

@@ -77,9 +77,9 @@ priced as (
     qualify row_number() over (
         partition by tokens.event_key
         order by
-            prices.origin desc,
             prices.recorded_at <= tokens.known_at desc,
             case when prices.recorded_at > tokens.known_at then prices.recorded_at end nulls first,
+            prices.origin desc,
             case when prices.origin = 'override' then prices.valid_from end desc nulls last,
             prices.recorded_at desc,
             prices.rule_order desc,

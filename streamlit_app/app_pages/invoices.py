@@ -1,0 +1,375 @@
+"""Invoices, and how each came about: lines, tiers, events and credentials."""
+
+import polars as pl
+import streamlit as st
+
+from streamlit_app import formats, queries
+
+SNAPSHOT: str = st.session_state["snapshot"]
+
+
+def choose_scope(currencies: list[str]) -> queries.InvoiceScope:
+    """Ask in the sidebar which invoices to list; the address carries the answer."""
+    with st.sidebar:
+        currency = st.selectbox("Currency", currencies, key="currency", bind="query-params")
+        statuses = st.multiselect(
+            "Status",
+            ["issued", "draft"],
+            key="status",
+            bind="query-params",
+            placeholder="Issued and drafts",
+        )
+        month = st.selectbox(
+            "Period began in",
+            queries.invoice_months(SNAPSHOT),
+            index=None,
+            key="month",
+            bind="query-params",
+            placeholder="Any month",
+        )
+        products = st.multiselect(
+            "Products",
+            queries.products(SNAPSHOT),
+            key="product",
+            bind="query-params",
+            placeholder="All products",
+        )
+        customers = st.multiselect(
+            "Customers",
+            queries.customers(SNAPSHOT),
+            key="customer",
+            bind="query-params",
+            placeholder="All customers",
+        )
+        search = st.text_input(
+            "Invoice number contains", key="search", bind="query-params", type="search"
+        )
+    return queries.InvoiceScope(
+        currency, tuple(statuses), tuple(products), tuple(customers), month, search or ""
+    )
+
+
+def show_tiles(scope: queries.InvoiceScope, minor_unit: int) -> int:
+    """Show number and sum of the issued invoices and of the drafts; return their number."""
+    sums = queries.invoice_sums(SNAPSHOT, scope)
+    grid = st.grid(min_column_width=215)
+    for row in sums:
+        grid.metric(
+            f"{row['status'].capitalize()} ({scope.currency})",
+            formats.money(row["total_amount"], minor_unit),
+            delta=_counted(row["invoice_count"], "invoice"),
+            delta_color="off",
+            delta_arrow="off",
+            border=True,
+            height="stretch",
+        )
+    others = [
+        f"{_counted(row['invoice_count'], 'invoice')} in {row['currency']}"
+        for row in queries.other_currencies(SNAPSHOT, scope)
+    ]
+    if others:
+        st.caption(f"The same filters also find {', '.join(others)}; currencies are not added.")
+    return sum(row["invoice_count"] for row in sums)
+
+
+def show_list(scope: queries.InvoiceScope, minor_unit: int, invoice_count: int) -> None:
+    """Show the invoices; selecting one puts its number into the address."""
+    rows = queries.invoices(SNAPSHOT, scope)
+    if rows.is_empty():
+        st.info("No invoice matches. Clear a filter, or choose another currency.")
+        return
+    numbers = rows["invoice_id"].to_list()
+
+    def open_selected() -> None:
+        selected = st.session_state["invoices"]["selection"]["rows"]
+        if selected:
+            st.query_params["invoice"] = numbers[selected[0]]
+        else:
+            st.query_params.pop("invoice", None)
+
+    opened = st.query_params.get("invoice")
+    st.dataframe(
+        rows,
+        key="invoices",
+        hide_index=True,
+        height=min(390, 38 + 35 * rows.height),
+        on_select=open_selected,
+        selection_mode="single-row",
+        selection_default={
+            "selection": {"rows": [numbers.index(opened)] if opened in numbers else []}
+        },
+        alt=f"Invoices in {scope.currency}",
+        column_config={
+            "invoice_id": st.column_config.TextColumn("Invoice", pinned=True),
+            "organization_name": "Customer",
+            "product_name": "Product",
+            "subscription_name": "Subscription",
+            "first_day": st.column_config.DateColumn("First day", format="DD MMM YYYY"),
+            "last_day": st.column_config.DateColumn("Last day", format="DD MMM YYYY"),
+            "due_date": st.column_config.DateColumn("Due", format="DD MMM YYYY"),
+            "status": "Status",
+            "line_count": st.column_config.NumberColumn("Lines"),
+            "total_amount": st.column_config.NumberColumn(
+                f"Total ({scope.currency})", format=f"%,.{minor_unit}f"
+            ),
+        },
+    )
+    if invoice_count > rows.height:
+        st.caption(
+            f"The {rows.height:,} newest of {invoice_count:,} invoices; the sums above count all."
+        )
+
+
+def show_header(invoice: queries.Row) -> None:
+    """Show what stands at the head of an invoice."""
+    st.header(f"Invoice {formats.literal(invoice['invoice_id'])}")
+    started_at, ended_at = invoice["period_started_at"], invoice["period_ended_at"]
+    fields = {
+        "Customer": invoice["organization_name"],
+        "Product": f"{invoice['product_name']} ({invoice['product_id']})",
+        "Subscription": invoice["subscription_name"],
+        "Status": invoice["status"],
+        f"Total ({invoice['currency']})": formats.money(
+            invoice["total_amount"], invoice["minor_unit"]
+        ),
+        "Period (UTC)": formats.period(started_at, ended_at),
+        "Last included day": formats.day(formats.last_day(ended_at)),
+        "Counts what was known before": formats.instant(invoice["cut_off_at"]),
+        "Due": formats.day(invoice["due_date"]),
+    }
+    grid = st.grid(min_column_width=230)
+    for label, value in fields.items():
+        with grid.cell():
+            st.caption(label)
+            st.text(value)
+    st.caption("SHA-256 over the invoice and its lines")
+    st.code(invoice["content_hash"], language=None)
+
+
+def show_lines(invoice: queries.Row, lines: list[queries.Row]) -> None:
+    """Show the lines as they are printed, and that they sum to the total."""
+    currency, minor_unit = invoice["currency"], invoice["minor_unit"]
+    _show_table(
+        {
+            "Line": [str(line["line_number"]) for line in lines],
+            "Kind": [line["kind"].replace("_", " ") for line in lines],
+            "Description": [line["description"] for line in lines],
+            "Period": [
+                formats.period(line["period_started_at"], line["period_ended_at"]) for line in lines
+            ],
+            "Quantity": [formats.number(line["quantity"]) for line in lines],
+            f"Unit rate ({currency})": [formats.number(line["unit_rate"]) for line in lines],
+            f"Fixed ({currency})": [formats.number(line["fixed_amount"]) for line in lines],
+            f"Amount ({currency})": [formats.money(line["amount"], minor_unit) for line in lines],
+            "Adjusts": [line["adjusts_invoice_id"] or "" for line in lines],
+        },
+        words=("Kind", "Description", "Period", "Adjusts"),
+        alternative=f"Lines of invoice {invoice['invoice_id']}",
+    )
+    st.markdown(
+        f"**Total {formats.money(invoice['line_amount'], minor_unit)} {currency}**: "
+        f"{formats.verdict(invoice['lines_sum_to_total'])} to the invoice's total, "
+        f"{formats.money(invoice['total_amount'], minor_unit)}"
+    )
+
+
+def show_tiers(invoice: queries.Row, lines: list[queries.Row]) -> None:
+    """Show per metric how its quantity was cut into tiers and rated."""
+    currency, minor_unit = invoice["currency"], invoice["minor_unit"]
+    metrics = queries.rated_metrics(SNAPSHOT, invoice["invoice_id"], minor_unit)
+    if not metrics:
+        st.caption("No line of this invoice has a metric, so that there is nothing to slice.")
+    for metric in metrics:
+        st.markdown(f"**{formats.literal(metric['metric_name'])}**")
+        slices = [
+            line
+            for line in lines
+            if line["kind"] == "usage" and line["metric_key"] == metric["metric_key"]
+        ]
+        _show_table(
+            {
+                "Tier": [line["tier_name"] or str(line["tier_number"]) for line in slices],
+                "Units of the tier": [
+                    formats.tier_range(line["tier_lower_bound"], line["tier_upper_bound"])
+                    for line in slices
+                ],
+                "Units": [formats.number(line["quantity"]) for line in slices],
+                f"× rate ({currency})": [formats.number(line["unit_rate"]) for line in slices],  # noqa: RUF001 the sign of a product
+                f"+ fixed ({currency})": [formats.number(line["fixed_amount"]) for line in slices],
+                f"= amount ({currency})": [
+                    formats.money(line["amount"], minor_unit) for line in slices
+                ],
+            },
+            words=("Tier",),
+            alternative=f"Tiers of {metric['metric_name']}",
+        )
+        st.markdown(
+            f"Σ units {formats.number(metric['quantity'])}: "
+            f"{formats.verdict(metric['quantities_agree'])} to the "
+            f"{formats.number(metric['usage_quantity'])} metered  \n"
+            f"Σ amounts {formats.money(metric['amount'], minor_unit)} {currency}: "
+            f"{formats.verdict(metric['amounts_agree'])} to the tiers rated again, "
+            f"{formats.money(metric['rated_amount'], minor_unit)}"
+        )
+
+
+def show_events(invoice: queries.Row, lines: list[queries.Row]) -> None:
+    """Show the events that one line was computed from, and that they add up to it."""
+    by_number = {line["line_number"]: line for line in lines}
+    number = st.selectbox("Line", list(by_number), key="line", bind="query-params")
+    if number is None:
+        st.caption("The invoice has no lines.")
+        return
+    line = by_number[number]
+    evidence = queries.line_evidence(SNAPSHOT, line["invoice_line_id"])
+    amount = formats.money(line["amount"], invoice["minor_unit"])
+    st.markdown(
+        f"**{formats.literal(line['description'])}**, {amount} {invoice['currency']}  \n"
+        f"{_evidence_text(line, evidence)}"
+    )
+    events = queries.line_events(SNAPSHOT, line["invoice_line_id"])
+    if events.is_empty():
+        return
+    if evidence["event_count"] > events.height:
+        st.caption(
+            f"The first {events.height:,} of {evidence['event_count']:,} events; "
+            "the sums above count all."
+        )
+    instant = "YYYY-MM-DD HH:mm:ss"
+    st.dataframe(
+        _exact(events, ["quantity", "cost_amount"]),
+        hide_index=True,
+        placeholder=formats.NOTHING,
+        alt=f"Events of line {number} of invoice {invoice['invoice_id']}",
+        column_config={
+            "occurred_at": st.column_config.DatetimeColumn("Occurred (UTC)", format=instant),
+            "received_at": st.column_config.DatetimeColumn("Received (UTC)", format=instant),
+            "source_id": "Source",
+            "event_id": "Event",
+            "credential_name": "Credential",
+            "model": "Model",
+            "quantity": st.column_config.TextColumn("Adds", alignment="right"),
+            "cost_amount": st.column_config.TextColumn(
+                f"Cost ({formats.COST_CURRENCY})", alignment="right"
+            ),
+            "is_late": st.column_config.CheckboxColumn("Late"),
+        },
+    )
+
+
+def show_credentials(invoice: queries.Row) -> None:
+    """Show the period's usage by credential, and that the credentials add up."""
+    rows = queries.credential_usage(SNAPSHOT, invoice["invoice_id"])
+    if rows.is_empty():
+        st.caption("No credential reported usage in this period.")
+        return
+    st.dataframe(
+        _exact(rows, ["quantity"]),
+        hide_index=True,
+        placeholder=formats.NOTHING,
+        alt=f"Usage by credential in the period of invoice {invoice['invoice_id']}",
+        column_config={
+            "metric_name": "Metric",
+            "credential_name": "Credential",
+            "event_count": st.column_config.NumberColumn("Events", format="localized"),
+            "quantity": st.column_config.TextColumn("Units", alignment="right"),
+        },
+    )
+    for row in queries.credential_sums(SNAPSHOT, invoice["invoice_id"]):
+        claim = f"Σ {formats.literal(row['metric_name'])} {formats.number(row['quantity'])}"
+        if row["quantities_agree"]:
+            st.markdown(f"{claim}: ✓ equal to what this invoice metered")
+        elif row["usage_quantity"] is None:
+            st.markdown(f"{claim}: not on this invoice")
+        else:
+            st.markdown(
+                f"{claim}: this invoice metered {formats.number(row['usage_quantity'])}; "
+                "what came late is on a later one"
+            )
+
+
+def show_invoice(invoice_id: str) -> None:
+    """Show one invoice, or that this build does not have it."""
+    invoice = queries.invoice(SNAPSHOT, invoice_id)
+    if invoice is None:
+        st.warning(
+            f"This build has no invoice {formats.literal(invoice_id)}. "
+            "Look for it in the list above; a draft may have given way to an issued invoice."
+        )
+        return
+    show_header(invoice)
+    lines = queries.lines(SNAPSHOT, invoice_id)
+    # Only the open tab asks the snapshot.
+    in_lines, in_tiers, in_events, in_credentials = st.tabs(
+        ["Lines", "Tiers", "Events", "Credentials"], key="tab", bind="query-params"
+    )
+    if in_lines.open:
+        with in_lines:
+            show_lines(invoice, lines)
+    if in_tiers.open:
+        with in_tiers:
+            show_tiers(invoice, lines)
+    if in_events.open:
+        with in_events:
+            show_events(invoice, lines)
+    if in_credentials.open:
+        with in_credentials:
+            show_credentials(invoice)
+
+
+def _evidence_text(line: queries.Row, evidence: queries.Row) -> str:
+    events = _counted(evidence["event_count"], "event")
+    if line["kind"] == "recurring":
+        return "A recurring charge is owed for the period itself; no event is behind it."
+    if line["kind"] == "element_fee":
+        return f"{events} carry this value; the first of them made the fee due."
+    if line["kind"] == "adjustment":
+        return (
+            f"{events} came late, with Σ {formats.number(evidence['quantity'])} units. "
+            "The line is the difference that they make to what was billed."
+        )
+    return (
+        f"{events}: {formats.verdict(evidence['counts_agree'])} to the "
+        f"{formats.count(line['usage_event_count'])} metered  \n"
+        f"Σ {formats.number(evidence['quantity'])} units: "
+        f"{formats.verdict(evidence['quantities_agree'])} to the "
+        f"{formats.number(line['usage_quantity'])} metered"
+    )
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
+def _exact(rows: pl.DataFrame, columns: list[str]) -> pl.DataFrame:
+    # The browser's numbers would cut what a decimal has; text keeps every digit.
+    return rows.with_columns(
+        pl.Series(name, [formats.number(value) for value in rows[name]], dtype=pl.String)
+        for name in columns
+    )
+
+
+def _show_table(columns: dict[str, list[str]], *, words: tuple[str, ...], alternative: str) -> None:
+    st.dataframe(
+        pl.DataFrame(columns, schema=dict.fromkeys(columns, pl.String)),
+        hide_index=True,
+        alt=alternative,
+        column_config={
+            name: st.column_config.TextColumn(alignment="left" if name in words else "right")
+            for name in columns
+        },
+    )
+
+
+st.title("Invoices")
+digits = queries.currencies(SNAPSHOT)
+if digits:
+    chosen = choose_scope(list(digits))
+    listed = show_tiles(chosen, digits[chosen.currency])
+    show_list(chosen, digits[chosen.currency], listed)
+else:
+    st.info("This build has no products and no invoices. Enter a catalogue and settle again.")
+if "invoice" in st.query_params:
+    show_invoice(st.query_params["invoice"])
+elif digits:
+    st.caption("Select an invoice to see its lines, tiers, events and credentials.")

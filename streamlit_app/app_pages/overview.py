@@ -1,0 +1,363 @@
+"""Revenue, cost, margin and usage of some months, and whether the settlement adds up."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import altair as alt
+import polars as pl
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from streamlit_app import charts, formats, queries
+
+SNAPSHOT: str = st.session_state["snapshot"]
+
+SINCE = "on the months before"
+NO_MARGIN = "No margin: cost is in USD, revenue in {currency}, and no rate is assumed between them."
+
+
+def choose_scope(currencies: list[str], months: list[str]) -> queries.Scope:
+    """Ask in the sidebar what to count; the address carries the answer."""
+    with st.sidebar:
+        currency = st.selectbox(
+            "Currency",
+            currencies,
+            key="currency",
+            bind="query-params",
+            help="Of revenue. Amounts of different currencies are never added. Cost is in USD.",
+        )
+        first_month = st.selectbox(
+            "From month",
+            months,
+            index=max(0, len(months) - 12),
+            key="from",
+            bind="query-params",
+            help="Revenue counts in the month in which its settlement period began, usage and cost "
+            "on the day (UTC) on which it occurred.",
+        )
+        later_months = months[months.index(first_month) :]
+        last_month = st.selectbox(
+            "To month",
+            later_months,
+            index=len(later_months) - 1,
+            key="to",
+            bind="query-params",
+        )
+        products = st.multiselect(
+            "Products",
+            queries.products(SNAPSHOT),
+            key="product",
+            bind="query-params",
+            placeholder="All products",
+        )
+        customers = st.multiselect(
+            "Customers",
+            queries.customers(SNAPSHOT),
+            key="customer",
+            bind="query-params",
+            placeholder="All customers",
+        )
+    return queries.Scope(currency, first_month, last_month, tuple(products), tuple(customers))
+
+
+@dataclass(frozen=True)
+class Tile:
+    """A figure, what it means, and its course over the months."""
+
+    label: str
+    value: str
+    note: str
+    course: pl.Series | None = None
+    delta: str | None = None
+    delta_description: str | None = None
+    delta_color: Literal["normal", "inverse", "off"] = "off"
+    delta_arrow: Literal["auto", "off"] = "auto"
+
+    def show(self, grid: DeltaGenerator) -> None:
+        """Show the tile; one month alone has no course."""
+        grid.metric(
+            self.label,
+            self.value,
+            self.delta,
+            delta_color=self.delta_color,
+            delta_arrow=self.delta_arrow,
+            delta_description=self.delta_description,
+            help=self.note,
+            chart_data=self.course if self.course is not None and len(self.course) > 1 else None,
+            border=True,
+            height="stretch",
+        )
+
+
+def revenue_tiles(scope: queries.Scope, minor_unit: int) -> list[Tile]:
+    """Return the figures that have a currency."""
+    totals = queries.revenue_totals(SNAPSHOT, scope)
+    months = queries.revenue_by_month(SNAPSHOT, scope)
+    return [
+        Tile(
+            f"Invoiced revenue ({scope.currency})",
+            formats.money(totals["invoiced_amount"], minor_unit),
+            "Lines of issued invoices whose period began in these months.",
+            months["invoiced_amount"],
+            delta=formats.change(totals["invoiced_change"]),
+            delta_description=SINCE if totals["invoiced_change"] is not None else None,
+            delta_color="normal",
+        ),
+        Tile(
+            f"Accrued revenue ({scope.currency})",
+            formats.money(totals["accrued_amount"], minor_unit),
+            "Lines of drafts: periods that have not closed yet. It changes until they are issued.",
+            months["accrued_amount"],
+        ),
+        margin_tile(scope, minor_unit, totals, months["margin_amount"]),
+    ]
+
+
+def margin_tile(
+    scope: queries.Scope, minor_unit: int, totals: queries.Row, course: pl.Series
+) -> Tile:
+    """Return the margin, or why there is none."""
+    label = f"Margin ({scope.currency})"
+    if scope.currency != formats.COST_CURRENCY:
+        return Tile(label, formats.NOTHING, NO_MARGIN.format(currency=scope.currency))
+    ratio_change = formats.points(totals["margin_ratio_change"])
+    return Tile(
+        label,
+        formats.money(totals["margin_amount"], minor_unit),
+        "Invoiced and accrued revenue less the cost of the events metered in its periods; "
+        "the change of the ratio is in percentage points.",
+        course,
+        delta=f"{formats.percent(totals['margin_ratio'])} of revenue",
+        delta_description=f"{ratio_change} {SINCE}" if ratio_change else None,
+        delta_arrow="off",
+    )
+
+
+def usage_tiles(scope: queries.Scope) -> list[Tile]:
+    """Return the figures of usage and of its cost."""
+    totals = queries.usage_totals(SNAPSHOT, scope)
+    months = queries.usage_by_month(SNAPSHOT, scope)
+    unattributed = f"{formats.cost(totals['unattributed_cost_amount'])} {formats.COST_CURRENCY}"
+    return [
+        Tile(
+            f"Cost ({formats.COST_CURRENCY})",
+            formats.cost(totals["cost_amount"]),
+            "What the events of these days cost, attributed or not. Events without a price are "
+            "not in it. It does not depend on the currency of revenue.",
+            months["cost_amount"],
+            delta=formats.change(totals["cost_change"]),
+            delta_description=SINCE if totals["cost_change"] is not None else None,
+            delta_color="inverse",
+        ),
+        Tile(
+            "Events metered",
+            formats.count(totals["event_count"]),
+            "Events that occurred on these days, duplicates not counted; "
+            f"{formats.count(totals['total_tokens'])} tokens.",
+            months["event_count"],
+            delta=formats.change(totals["event_change"]),
+            delta_description=SINCE if totals["event_change"] is not None else None,
+            delta_color="normal",
+        ),
+        Tile(
+            "Unattributed cost",
+            formats.percent(totals["unattributed_ratio"]),
+            f"{unattributed} of the cost belong to events for which no subscription was found.",
+            months["unattributed_cost_amount"],
+        ),
+        Tile(
+            "Unpriced events",
+            formats.count(totals["unpriced_event_count"]),
+            "AI events whose model has no known price: their cost is unknown, not zero.",
+            months["unpriced_event_count"],
+        ),
+    ]
+
+
+def show_tiles(scope: queries.Scope, minor_unit: int) -> None:
+    """Show the figures of the scope."""
+    grid = st.grid(min_column_width=215)
+    for tile in revenue_tiles(scope, minor_unit) + usage_tiles(scope):
+        tile.show(grid)
+
+
+def show_chart(rows: pl.DataFrame, chart: alt.Chart, alternative: str) -> None:
+    """Show a chart with its table beneath, or why there is none."""
+    if rows.is_empty():
+        st.caption("Nothing in these months. Widen the months or clear a filter.")
+        return
+    st.altair_chart(chart, alt=alternative)
+    with st.expander("As a table"):
+        st.dataframe(rows, hide_index=True, alt=f"{alternative}, as a table")
+
+
+def show_charts(scope: queries.Scope, minor_unit: int) -> None:
+    """Show revenue per month, cost and usage per day."""
+    span = f"{formats.month(scope.first_month)} to {formats.month(scope.last_month)}"
+    st.header("Revenue")
+    revenue = queries.revenue_by_product(SNAPSHOT, scope)
+    show_chart(
+        revenue,
+        charts.revenue_by_product(revenue, currency=scope.currency, minor_unit=minor_unit),
+        f"Revenue in {scope.currency} by product per settlement month, {span}",
+    )
+    left, right = st.columns(2)
+    with left:
+        st.header("Cost")
+        part = _choose("Cost by", ["Model", "Product"], key="cost_by")
+        cost = queries.cost_by_day(SNAPSHOT, scope, by_model=part == "Model")
+        show_chart(
+            cost,
+            charts.cost_by_day(cost, part=part),
+            f"Cost in {formats.COST_CURRENCY} by {part.lower()} per day, {span}",
+        )
+    with right:
+        st.header("Usage")
+        measure = _choose("Usage in", ["Events", "Tokens"], key="usage_in")
+        column = "event_count" if measure == "Events" else "total_tokens"
+        usage = queries.usage_by_day(SNAPSHOT, scope).select("usage_date", "billing", column)
+        show_chart(
+            usage,
+            charts.usage_by_day(usage, measure=column, title=measure),
+            f"{measure} per day, billable or not, {span}",
+        )
+
+
+def show_customers(scope: queries.Scope, minor_unit: int) -> None:
+    """Show revenue, cost and margin per customer, and the cost that is nobody's."""
+    st.header("Customers")
+    rows = queries.margin_by_customer(SNAPSHOT, scope)
+    if rows.is_empty():
+        st.caption(f"No revenue in {scope.currency} in these months.")
+        return
+    revenue = st.column_config.NumberColumn(format=f"%,.{minor_unit}f")
+    cost = f"%,.{formats.COST_DIGITS}f"
+    st.dataframe(
+        rows,
+        hide_index=True,
+        placeholder=formats.NOTHING,
+        alt=f"Revenue, cost and margin per customer in {scope.currency}",
+        column_config={
+            "organization_name": st.column_config.TextColumn("Customer", pinned=True),
+            "invoiced_amount": {**revenue, "label": f"Invoiced ({scope.currency})"},
+            "accrued_amount": {**revenue, "label": f"Accrued ({scope.currency})"},
+            "revenue_amount": {**revenue, "label": f"Revenue ({scope.currency})"},
+            "cost_amount": st.column_config.NumberColumn(
+                f"Cost ({formats.COST_CURRENCY})", format=cost
+            ),
+            "margin_amount": {**revenue, "label": f"Margin ({scope.currency})"},
+            "margin_percent": st.column_config.NumberColumn("Margin %", format="%.1f%%"),
+            "invoices": st.column_config.LinkColumn("Invoices", display_text="Open"),
+        },
+    )
+    unattributed = queries.usage_totals(SNAPSHOT, scope)["unattributed_cost_amount"]
+    st.caption(
+        f"Unattributed cost on these days, in no row above: {formats.cost(unattributed)} "
+        f"{formats.COST_CURRENCY}."
+    )
+    if scope.currency != formats.COST_CURRENCY:
+        st.caption(NO_MARGIN.format(currency=scope.currency))
+
+
+def show_reconciliation() -> None:
+    """Show what the settlement proved, both sides of it."""
+    st.header("Reconciliation")
+    rows = queries.reconciliation(SNAPSHOT)
+    broken = rows.filter(~pl.col("holds")).height
+    if broken:
+        st.error(f"✗ {broken} of {rows.height} truths do not hold.")
+    else:
+        st.caption(f"✓ All {rows.height} truths hold, to the last digit.")
+    st.dataframe(
+        _signed(rows),
+        hide_index=True,
+        alt="Truths that the settlement proved, with both sides and their difference",
+        column_config={
+            "holds": st.column_config.TextColumn("Holds", width="small"),
+            "reconciliation": "Truth",
+            "checked_count": st.column_config.NumberColumn("Compared", format="localized"),
+            "break_count": st.column_config.NumberColumn("Breaks", format="localized"),
+            "left_amount": st.column_config.TextColumn("Left", alignment="right"),
+            "right_amount": st.column_config.TextColumn("Right", alignment="right"),
+            "difference": st.column_config.TextColumn("Difference", alignment="right"),
+        },
+    )
+
+
+def show_data_health() -> None:
+    """Show what became of the records read, and the models without a price."""
+    st.header("Data health")
+    left, right = st.columns(2)
+    with left:
+        st.markdown("**Every record read**")
+        st.dataframe(
+            queries.event_accounting(SNAPSHOT),
+            hide_index=True,
+            placeholder=formats.NOTHING,
+            alt="Records read by what became of them",
+            column_config={
+                "fate": "Fate",
+                "reason": "Reason",
+                "event_count": st.column_config.NumberColumn("Records", format="localized"),
+                "cost_amount": st.column_config.NumberColumn(
+                    f"Cost at stake ({formats.COST_CURRENCY})",
+                    format=f"%,.{formats.COST_DIGITS}f",
+                ),
+            },
+        )
+    with right:
+        st.markdown("**Models without a price**")
+        unpriced = queries.unpriced_models(SNAPSHOT)
+        if unpriced.is_empty():
+            st.caption("✓ Every model that was used has a price.")
+            return
+        st.dataframe(
+            unpriced,
+            hide_index=True,
+            placeholder=formats.NOTHING,
+            alt="Models for which no price is known",
+            column_config={
+                "provider": "Provider",
+                "model": "Model",
+                "event_count": st.column_config.NumberColumn("Events", format="localized"),
+                "total_tokens": st.column_config.NumberColumn("Tokens", format="localized"),
+            },
+        )
+
+
+def _choose(label: str, options: Sequence[str], *, key: str) -> str:
+    return st.segmented_control(
+        label,
+        options,
+        default=options[0],
+        required=True,
+        key=key,
+        bind="query-params",
+        label_visibility="collapsed",
+    )
+
+
+def _signed(rows: pl.DataFrame) -> pl.DataFrame:
+    amounts = ["left_amount", "right_amount", "difference"]
+    return rows.with_columns(
+        pl.Series("holds", ["✓" if holds else "✗" for holds in rows["holds"]], dtype=pl.String),
+        *(
+            pl.Series(name, [formats.number(value) for value in rows[name]], dtype=pl.String)
+            for name in amounts
+        ),
+    )
+
+
+st.title("Overview")
+known_months = queries.months(SNAPSHOT)
+digits = queries.currencies(SNAPSHOT)
+if known_months and digits:
+    chosen = choose_scope(list(digits), known_months)
+    show_tiles(chosen, digits[chosen.currency])
+    show_charts(chosen, digits[chosen.currency])
+    show_customers(chosen, digits[chosen.currency])
+else:
+    st.info("This build has neither revenue nor usage. Land events and settle again.")
+show_reconciliation()
+show_data_health()

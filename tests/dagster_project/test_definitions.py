@@ -1,0 +1,79 @@
+"""What Dagster is told: the assets from the lake to the snapshot, what runs them, and when."""
+
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+
+import dagster as dg
+import pytest
+from ruamel.yaml import YAML
+
+from dagster_project.definitions import defs
+from dagster_project.defs.raw import inbox
+from dagster_project.defs.settlement import dbt_models, hourly_settlement, snapshot
+from ingest.paths import PROJECT_ROOT
+
+
+@pytest.fixture(scope="module")
+def graph():
+    return defs().resolve_asset_graph()
+
+
+def test_every_mart_comes_from_the_lake_and_leads_to_the_snapshot(graph):
+    served = graph.get(dg.AssetKey(["serving", "snapshot"])).parent_keys
+    marts = {key for key in graph.get_all_asset_keys() if key.path[0] == "marts"}
+
+    assert served == marts
+    assert dg.AssetKey(["raw", "meter_events"]) in graph.materializable_asset_keys
+    assert dg.AssetKey(["raw", "catalog_tiers"]) in graph.materializable_asset_keys
+
+
+def test_every_truth_is_an_asset_check(graph):
+    names = {key.name for key in graph.asset_check_keys}
+
+    assert {
+        "assert_records_read_have_one_fate",
+        "assert_lines_sum_to_their_invoice",
+        "assert_tiers_sum_to_their_usage",
+        "assert_events_aggregate_to_their_line",
+        "assert_credentials_add_up_to_their_subscription",
+        "assert_no_event_is_on_two_subscriptions",
+        "assert_revenue_by_customer_is_what_was_invoiced",
+    } <= names
+
+
+def test_only_one_run_at_a_time_writes_the_warehouse():
+    settings = YAML(typ="safe").load(PROJECT_ROOT / "dagster.yaml")
+
+    assert {dbt_models.op.pool, snapshot.op.pool} == {"warehouse"}
+    assert settings["concurrency"]["pools"] == {"default_limit": 1, "granularity": "op"}
+    assert settings["telemetry"] == {"enabled": False}
+
+
+def test_the_schedule_hands_its_own_tick_as_the_settlement_instant():
+    tick = datetime(2026, 3, 1, 1, 5, tzinfo=UTC)
+    context = dg.build_schedule_context(scheduled_execution_time=tick)
+    request = hourly_settlement(context)
+
+    said = [op["config"]["as_of"] for op in request.run_config["ops"].values()]
+    assert said == ["2026-03-01T01:05:00.000000Z"] * 2
+
+
+def test_the_sensor_asks_to_land_each_whole_file_once(tmp_path: Path, monkeypatch):
+    monkeypatch.setenv("METERHOUSE_DATA", str(tmp_path))
+    folder = tmp_path / "inbox"
+    folder.mkdir()
+    for name in ("calls.ndjson", ".hidden", "_partial.ndjson"):
+        (folder / name).write_text("{}\n", encoding="utf-8")
+    past = datetime(2026, 1, 1, tzinfo=UTC).timestamp()
+    for file in folder.iterdir():
+        os.utime(file, (past, past))
+    (folder / "being-written.ndjson").write_text("{}", encoding="utf-8")
+
+    first = list(inbox(dg.build_sensor_context()))
+    second = list(inbox(dg.build_sensor_context()))
+
+    assert [request.run_config["ops"]["land_inbox_file"]["config"] for request in first] == [
+        {"file_name": "calls.ndjson"}
+    ]
+    assert [request.run_key for request in first] == [request.run_key for request in second]

@@ -1,0 +1,16 @@
+def test_x(publish, open_page):
+    publish()
+    a = open_page()
+    print([ (e.message, e.stack_trace) for e in a.exception], [e.value for e in a.error])
+    print([(m.label, m.value, m.delta) for m in a.metric])
+    print([c.value for c in a.caption])
+    b = open_page("app_pages/invoices.py", invoice="PHARMA-0001")
+    print([ (e.message, e.stack_trace) for e in b.exception], [e.value for e in b.error])
+    print([(m.label, m.value, m.delta) for m in b.metric], [c.value for c in b.markdown])
+    print([d.value for d in b.dataframe])
+    for t in ("Tiers","Events","Credentials"):
+        b = open_page("app_pages/invoices.py", invoice="PHARMA-0001", tab=t, line="2")
+        print([ (e.message, e.stack_trace) for e in b.exception], [e.value for e in b.error])
+        print([c.value for c in b.markdown])
+        print([d.value for d in b.dataframe][1:])
+        print(b.query_params)

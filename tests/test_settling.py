@@ -57,8 +57,6 @@ def command(*arguments: str) -> list[str]:
 
 def settle(as_of: str) -> subprocess.CompletedProcess[str]:
     home = Path(os.environ["METERHOUSE_DATA"]) / "dagster"
-        "DAGSTER_HOME": str(Path(os.environ["METERHOUSE_DATA"]) / "dagster")
-    }
     return subprocess.run(
         command("settle", "--as-of", as_of),
         capture_output=True,

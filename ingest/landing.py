@@ -85,9 +85,9 @@ def land_file(
     """
     lake.prepare(lake_folder)
     name = _segment_name(path, rules)
-    landed_before = sorted((lake_folder / "segments").glob(f"{name}-*.parquet"))
-    if landed_before:
-        return _report_of(path, landed_before)
+    listing = lake_folder / "segments" / f"{name}.parquet"
+    if listing.exists():
+        return _report_of(path, listing)
     settled_until = watermark(lake_folder)
     segments = [
         _Segment.of(f"{name}-{ordinal:04}", chunk, rules, now)
@@ -95,9 +95,17 @@ def land_file(
     ]
     for segment in segments:
         segment.refuse_what_would_rewrite_history(path, settled_until)
-    staged = [pair for segment in segments for pair in segment.stage(path, lake_folder, now)]
+    staged = [pair for segment in segments for pair in segment.stage(lake_folder)]
     for temporary, final in staged:
         lake.commit(temporary, final)
+    # A landing that was cut short on another day left the same events under that day.
+    for leftover in {*lake_folder.glob(f"meter_events/*/{name}-*.parquet")} - {
+        final for _, final in staged
+    }:
+        leftover.unlink()
+    # Listed all at once and last: a file is visible as a whole, or not at all.
+    rows = [segment.listed(path, now) for segment in segments]
+    lake.write(pa.Table.from_pylist(rows, schema=lake.SEGMENTS), listing)
     return _report(path, lake_folder, segments)
 
 
@@ -196,8 +204,8 @@ class _Segment:
                 " adjustments"
             )
 
-    def stage(self, path: Path, lake_folder: Path, now: datetime) -> Iterator[tuple[Path, Path]]:
-        """Write everything under names that no engine reads; the segment's own row comes last."""
+    def stage(self, lake_folder: Path) -> Iterator[tuple[Path, Path]]:
+        """Write everything under names that no engine reads; yield those and the final ones."""
         by_date: dict[date, list[dict[str, object]]] = defaultdict(list)
         for row in self.events:
             by_date[_instant(row["received_at"]).date()].append(row)
@@ -218,22 +226,20 @@ class _Segment:
                     for key, (kind, value) in sorted(self.identifiers.items())
                 ],
             )
+
+    def listed(self, path: Path, now: datetime) -> dict[str, object]:
+        """Return the row that makes the segment visible."""
         received_at = [_instant(row["received_at"]) for row in self.events]
-        yield self._staged(
-            lake_folder / "segments",
-            [
-                {
-                    "segment_id": self.segment_id,
-                    "file_name": path.name,
-                    "read_count": self.read_count,
-                    "landed_count": len(self.events),
-                    "quarantined_count": len(self.quarantine),
-                    "first_received_at": min(received_at, default=None),
-                    "last_received_at": max(received_at, default=None),
-                    "landed_at": now,
-                }
-            ],
-        )
+        return {
+            "segment_id": self.segment_id,
+            "file_name": path.name,
+            "read_count": self.read_count,
+            "landed_count": len(self.events),
+            "quarantined_count": len(self.quarantine),
+            "first_received_at": min(received_at, default=None),
+            "last_received_at": max(received_at, default=None),
+            "landed_at": now,
+        }
 
     def _staged(self, folder: Path, rows: Sequence[dict[str, object]]) -> tuple[Path, Path]:
         table = folder.parent.name if "=" in folder.name else folder.name
@@ -291,14 +297,13 @@ def _received_at(
     if rules.received_at == "now":
         return now.astimezone(UTC)
     if rules.received_at == "occurred":
-        if event.occurred_at is None:
-            raise Refusal("missing_field", "the event has no time, so no time of receipt either")
-        return event.occurred_at
-    received = events.time_of(content, rules.received_at)
+        received = event.occurred_at
+    else:
+        received = events.time_of(content, rules.received_at)
     if received is None:
-        raise Refusal("missing_field", f"{rules.received_at} is missing")
+        raise Refusal("missing_field", f"no time of receipt: {rules.received_at} is missing")
     if received > now:
-        raise Refusal("future", f"{rules.received_at} is later than the landing")
+        raise Refusal("future", f"received at {received}, which is later than the landing")
     return received
 
 
@@ -346,7 +351,8 @@ def _duplicates(lake_folder: Path, segment_ids: Sequence[str]) -> int:
             """
             with events as (
                 select source_id, event_id, list_contains($segments, segment_id) as is_new
-                from read_parquet($glob, hive_partitioning = false)
+                from read_parquet($events, hive_partitioning = false)
+                where segment_id in (select segment_id from read_parquet($listed))
             ),
             identities as (
                 select count_if(is_new) as new_rows, bool_or(not is_new) as was_known
@@ -357,21 +363,25 @@ def _duplicates(lake_folder: Path, segment_ids: Sequence[str]) -> int:
             from identities
             where new_rows > 0
             """,
-            {"segments": list(segment_ids), "glob": f"{lake_folder}/meter_events/**/*.parquet"},
+            {
+                "segments": list(segment_ids),
+                "events": f"{lake_folder}/meter_events/**/[!_]*.parquet",
+                "listed": f"{lake_folder}/segments/[!_]*.parquet",
+            },
         ).fetchone()
     return int(row[0]) if row else 0
 
 
-def _report_of(path: Path, segment_files: Sequence[Path]) -> LandingReport:
+def _report_of(path: Path, listing: Path) -> LandingReport:
     """Report a file that the lake has already: all of it is known, nothing new."""
-    table = pa.concat_tables([lake.read(file) for file in segment_files])
+    table = lake.read(listing)
     read = sum(table["read_count"].to_pylist())
     quarantined = sum(table["quarantined_count"].to_pylist())
     return LandingReport(path.name, read, 0, read - quarantined, quarantined, True)
 
 
 def inbox_files(inbox: Path, now: datetime) -> list[Path]:
-    """Return the files of the inbox that are whole: visible, and not written to for some seconds."""
+    """Return the files of the inbox that are whole: not hidden, and unchanged for seconds."""
     if not inbox.exists():
         return []
     return sorted(

@@ -9,7 +9,7 @@ import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, time
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -105,7 +105,10 @@ def _recorded_at(known: Sequence[Mapping[str, object]], price_list: str, now: da
 
 
 def price_rows(provider: str, model: str) -> list[dict[str, object]]:
-    """Return the dated prices of one model, in USD a token; none if the list does not know it."""
+    """Return the dated prices of one model, in USD a token, rounded to 12 decimals.
+
+    There are none if the list does not know the model, or does not price it by tokens alone.
+    """
     info = _lookup(provider, model)
     if info is None:
         return []
@@ -155,7 +158,12 @@ def _second(instant: time) -> int:
 
 
 def _thresholds(price: ModelPrice) -> Iterator[dict[str, object]]:
-    """Yield one row per threshold: above it, the whole call has these prices."""
+    """Yield one row per threshold: above it, the whole call has these prices.
+
+    A price that also has a part per request yields none: a cost without that part would be wrong.
+    """
+    if price.requests_kcount is not None:
+        return
     stated = {name: getattr(price, unit, None) for name, unit in _UNITS.items()}
     if stated["usd_per_input_token"] is None and stated["usd_per_output_token"] is None:
         return
@@ -181,10 +189,8 @@ def _price_above(value: Decimal | TieredPrices | None, above: int) -> Decimal:
         per_million = reached[-1] if reached else value.base
     else:
         per_million = value
-    exact = per_million / MILLION
-    if exact != exact.quantize(TOKEN_STEP):
-        raise PriceListError(f"a price of {per_million} USD a million has more than 6 decimals")
-    return exact.quantize(TOKEN_STEP)
+    # The list has prices with the noise of a binary float, such as 0.18000000000000002.
+    return (per_million / MILLION).quantize(TOKEN_STEP, ROUND_HALF_UP)
 
 
 def _models_of_events(lake_folder: Path) -> list[tuple[str, str]]:
@@ -197,16 +203,24 @@ def _models_of_events(lake_folder: Path) -> list[tuple[str, str]]:
 
 
 def _refuse_changes(known: Sequence[Mapping[str, object]], price_list: str) -> None:
-    """Compare what the lake holds from other releases with what this release says now."""
+    """Compare the release that the lake holds last of each model with what this one says now."""
+    latest: dict[tuple[str, str], tuple[str, str]] = {}
     before: dict[tuple[str, str], list[dict[str, object]]] = {}
     for row in known:
-        if row["price_list"] != price_list:
+        pair = (str(row["provider"]), str(row["model"]))
+        release = (str(row["recorded_at"]), str(row["price_list"]))
+        if release > latest.get(pair, ("", "")):
+            latest[pair], before[pair] = release, []
+        if release == latest[pair]:
             stated = {key: row[key] for key in row if key not in {"price_list", "recorded_at"}}
-            before.setdefault((str(row["provider"]), str(row["model"])), []).append(stated)
+            before[pair].append(stated)
     changed = [
         f"{provider}/{model}"
         for (provider, model), rows in sorted(before.items())
-        if sorted(rows, key=_place) != sorted(price_rows(provider, model), key=_place)
+        # A model that this release no longer knows keeps the prices that it had.
+        if latest[provider, model][1] != price_list
+        and (said := price_rows(provider, model))
+        and sorted(rows, key=_place) != sorted(said, key=_place)
     ]
     if changed:
         raise PriceListError(

@@ -22,13 +22,13 @@ def parse_as_of(text: str) -> datetime:
     """
     try:
         value = datetime.fromisoformat(text)
-    except ValueError:
-        value = None
-    if value is None or value.tzinfo is None:
-        raise SettlementError(
-            f"as_of '{text}' is no instant with an offset; write it like 2026-03-01T01:00:00Z"
-        )
-    return value.astimezone(UTC)
+        if value.tzinfo is not None:
+            return value.astimezone(UTC)
+    except (ValueError, OverflowError):
+        pass
+    raise SettlementError(
+        f"as_of '{text}' is no instant with an offset; write it like 2026-03-01T01:00:00Z"
+    )
 
 
 def format_as_of(as_of: datetime) -> str:
@@ -87,10 +87,16 @@ def oldest_unlanded(landing: Path) -> datetime | None:
 
     Segments are named for the instant at which they were opened, `20260301T005959000000Z-….ndjson`.
     """
-    stamps = [path.name.split("-")[0] for path in landing.glob("*.ndjson")]
-    if not stamps:
+    name = min((path.name for path in landing.glob("*.ndjson")), default=None)
+    if name is None:
         return None
-    return datetime.strptime(min(stamps), "%Y%m%dT%H%M%S%fZ").replace(tzinfo=UTC)
+    try:
+        return datetime.strptime(name.split("-")[0], "%Y%m%dT%H%M%S%fZ").replace(tzinfo=UTC)
+    except ValueError:
+        raise SettlementError(
+            f"{landing / name} is no segment by its name; land it with `meterhouse land`, then"
+            " take it out of the folder"
+        ) from None
 
 
 def lake_fingerprint(lake_folder: Path) -> str:

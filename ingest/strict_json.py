@@ -1,8 +1,8 @@
 """One strict JSON reader for everything that comes in.
 
-Readers disagree on repeated keys (first or last wins), on NaN and on the digits that a number keeps.
-A bill must not depend on the reader, so whatever is open to two readings is refused here, and
-numbers keep the digits as they were sent.
+Readers disagree on repeated keys (first or last wins), on NaN and on the digits that a number
+keeps. A bill must not depend on the reader, so whatever is open to two readings is refused here,
+and numbers keep the digits as they were sent.
 """
 
 import json

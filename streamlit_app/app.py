@@ -11,6 +11,7 @@ ASSETS = Path(__file__).parent / "assets"
 
 def show_first_run() -> None:
     """Say how to get something to show."""
+    show_staleness("nothing has been published yet")
     st.title("Meterhouse")
     st.header("Nothing has been published yet")
     st.markdown(
@@ -25,25 +26,22 @@ def show_first_run() -> None:
     )
 
 
-def show_staleness(file: str) -> None:
-    """Warn that a later settlement was not published."""
+def show_staleness(last_good: str) -> None:
+    """Warn that a later settlement was not published, and what is shown instead."""
     staleness = snapshot.find_staleness()
     if staleness is None:
         return
-    build = queries.build(file)
     st.warning(
-        f"**Stale: last good build {formats.literal(build['build_id'])}, "
-        f"as of {formats.instant(build['as_of'])}.** "
-        f"The settlement as of {formats.literal(staleness.as_of)} failed at "
-        f"{formats.literal(staleness.failed_at)} and was not published: "
-        f"{formats.literal(staleness.reason)}",
+        f"**Stale: {last_good}.** The settlement as of {formats.instant(staleness.as_of)} failed "
+        f"at {formats.instant(staleness.failed_at)} and was not published.",
         icon=":material/warning:",
     )
+    with st.expander("What failed"):
+        st.code(formats.without_colours(staleness.reason), language=None)
 
 
-def show_build(file: str) -> None:
+def show_build(build: queries.Row) -> None:
     """Say at the foot of the sidebar which build is shown, and how its checks went."""
-    build = queries.build(file)
     passed, total = build["checks_passed"], build["checks_total"]
     outcome = "✓" if passed == total else f"✗ {total - passed} failed"
     st.caption(
@@ -61,10 +59,14 @@ def show_pages(file: str) -> None:
             st.Page("app_pages/invoices.py", title="Invoices", url_path="invoices"),
         ]
     )
-    show_staleness(file)
+    build = queries.build(file)
+    show_staleness(
+        f"last good build {formats.literal(build['build_id'])}, "
+        f"as of {formats.instant(build['as_of'])}"
+    )
     page.run()
     with st.sidebar:
-        show_build(file)
+        show_build(build)
 
 
 st.set_page_config(page_title="Meterhouse", page_icon=str(ASSETS / "icon.svg"), layout="wide")

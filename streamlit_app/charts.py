@@ -26,9 +26,9 @@ def revenue_by_product(rows: pl.DataFrame, *, currency: str, minor_unit: int) ->
         .encode(
             x=alt.X("label:N", title="Settlement month", sort=None, axis=alt.Axis(labelAngle=0)),
             y=alt.Y("length:Q", title=f"Revenue ({currency})"),
-            color=_colour("product", "Product"),
+            color=alt.Color("product:N", title="Product", sort=None),
             opacity=alt.Opacity(
-                "state:N",
+                "state:O",
                 title="State",
                 scale=alt.Scale(domain=["Invoiced", "Accrued"], range=[1, 0.45]),
             ),
@@ -64,7 +64,12 @@ def _daily(data: pl.DataFrame, part: str, part_title: str, title: str) -> alt.Ch
         .encode(
             x=usage_day,
             y=alt.Y("length:Q", title=title),
-            color=_colour(part, part_title),
+            color=alt.Color(
+                f"{part}:N",
+                title=None,
+                sort=None,
+                legend=alt.Legend(orient="bottom", columns=2, labelLimit=220),
+            ),
             tooltip=[
                 alt.Tooltip("utcyearmonthdate(usage_date):T", title="Day", format="%d %b %Y"),
                 alt.Tooltip(f"{part}:N", title=part_title),
@@ -73,10 +78,6 @@ def _daily(data: pl.DataFrame, part: str, part_title: str, title: str) -> alt.Ch
         )
     )
     return chart
-
-
-def _colour(column: str, title: str) -> alt.Color:
-    return alt.Color(f"{column}:N", title=title, sort=None)
 
 
 def _drawn(rows: pl.DataFrame, measure: str, write: Callable[[Any], str]) -> pl.DataFrame:

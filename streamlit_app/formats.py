@@ -35,8 +35,10 @@ def count(value: int | None) -> str:
 
 
 def percent(ratio: Decimal | None) -> str:
-    """Write a ratio in percent."""
-    return NOTHING if ratio is None else f"{ratio:.1%}"
+    """Write a ratio in percent; one too small for a digit does not read as zero."""
+    if ratio is None:
+        return NOTHING
+    return "< 0.1%" if 0 < ratio < Decimal("0.0005") else f"{ratio:.1%}"
 
 
 def change(ratio: Decimal | None) -> str | None:
@@ -94,3 +96,8 @@ def verdict(holds: bool | None) -> str:  # noqa: FBT001 the truth itself is the 
 def literal(text: str) -> str:
     """Return text from data so that Markdown prints it as it is."""
     return re.sub(r"([\\`*_{}\[\]()<>#+\-.!|~$:])", r"\\\1", text)
+
+
+def without_colours(text: str) -> str:
+    """Return what a program printed for a terminal without the terminal's colour codes."""
+    return re.sub(r"\x1b\[[0-9;]*m", "", text)

@@ -490,14 +490,15 @@ def reconciliation(file: str) -> pl.DataFrame:
         """
         select
             break_count = 0 and difference = 0 as holds,
-            replace(reconciliation, '_', ' ') as reconciliation,
+            replace(reconciliation, '_', ' ') as truth,
+            unit,
             checked_count,
             break_count,
             left_amount,
             right_amount,
             difference
         from marts.rpt_reconciliation
-        order by holds, reconciliation
+        order by holds, truth, unit
         """,
         {},
     )
@@ -600,13 +601,13 @@ def invoices(file: str, scope: InvoiceScope) -> pl.DataFrame:
             invoice_id,
             organization_name,
             product_name,
-            subscription_name,
             period_started_at::date as first_day,
             (period_ended_at - interval 1 microsecond)::date as last_day,
             due_date,
             status,
+            total_amount,
             line_count,
-            total_amount
+            subscription_name
         from marts.fct_invoices
         where
             currency = $currency
@@ -748,13 +749,13 @@ def line_events(file: str, invoice_line_id: str) -> pl.DataFrame:
         select
             events.occurred_at,
             events.received_at,
+            events.known_at,
             events.source_id,
             events.event_id,
             events.credential_name,
             events.model,
             line_events.quantity,
-            events.cost_amount,
-            events.closing_ordinal > events.period_ordinal as is_late
+            events.cost_amount
         from marts.fct_line_events as line_events
         inner join marts.fct_events as events on line_events.event_key = events.event_key
         where line_events.invoice_line_id = $invoice_line_id

@@ -5,7 +5,7 @@ import os
 from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TypeAlias
 
@@ -24,11 +24,11 @@ class SnapshotError(Exception):
 
 @dataclass(frozen=True)
 class Staleness:
-    """Why the newest settlement was not published; both instants are text in UTC."""
+    """Why the newest settlement was not published; both instants are in UTC."""
 
     reason: str
-    as_of: str
-    failed_at: str
+    as_of: datetime
+    failed_at: datetime
 
 
 def serving_folder() -> Path:
@@ -58,7 +58,7 @@ def find_staleness() -> Staleness | None:
     file = serving_folder() / "STALE"
     try:
         marker = json.loads(file.read_text(encoding="utf-8"))
-        return Staleness(marker["reason"], marker["as_of"], marker["failed_at"])
+        return Staleness(marker["reason"], _instant(marker["as_of"]), _instant(marker["failed_at"]))
     except FileNotFoundError:
         return None
     except (ValueError, KeyError, TypeError) as error:
@@ -76,6 +76,11 @@ def fetch(file: str, query: str, parameters: Mapping[str, Parameter]) -> pl.Data
             return rows
     except duckdb.Error as error:
         raise SnapshotError(f"{Path(file).name} cannot answer: {error}") from error
+
+
+def _instant(text: str) -> datetime:
+    said = datetime.fromisoformat(text)
+    return said.replace(tzinfo=said.tzinfo or UTC).astimezone(UTC)
 
 
 def _named_file() -> str | None:

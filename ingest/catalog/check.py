@@ -1,7 +1,7 @@
 """Whether the files of a catalogue fit together."""
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Hashable, Iterable, Iterator
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping
 from datetime import datetime
 from decimal import Decimal
 from itertools import pairwise
@@ -10,7 +10,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ingest.catalog.entries import AnyForm, Catalog, Entry, read_catalog
-from ingest.catalog.models import BUILT_IN_ELEMENTS, Credential, ProductFile, Subscriber
+from ingest.catalog.models import (
+    BUILT_IN_ELEMENTS,
+    Credential,
+    ProductFile,
+    Subscriber,
+    Subscription,
+)
 from ingest.catalog.problems import CatalogError, Problem
 from ingest.catalog.products import Surroundings, decimals, product_problems, unknown
 
@@ -147,9 +153,10 @@ def _subscribed_products(catalog: Catalog) -> Iterator[Problem]:
 
 def _times(catalog: Catalog) -> Iterator[Problem]:
     zones = catalog.zones()
+    first_terms = catalog.first_terms()
     for entry in catalog.subscriptions:
         if zone := zones.get(entry.form.product_id):
-            yield from _order(entry, "ended_at", entry.form.span(zone))
+            yield from _subscription_span(entry, entry.form.span(zone), first_terms)
     starts = catalog.subscription_starts()
     uses: dict[tuple[str, str], list[_Use]] = defaultdict(list)
     for credential in catalog.credentials:
@@ -164,6 +171,17 @@ def _times(catalog: Catalog) -> Iterator[Problem]:
             if earlier.ended_at is None or later.started_at < earlier.ended_at:
                 text = f"holds while line {earlier.line} maps the same value to the subscription"
                 yield later.entry.problem(("valid_from",), f"{text}. End that one before")
+
+
+def _subscription_span(
+    entry: Entry[Subscription],
+    span: tuple[datetime, datetime | None],
+    first_terms: Mapping[str, datetime],
+) -> Iterator[Problem]:
+    yield from _order(entry, "ended_at", span)
+    if span[0] < first_terms[entry.form.product_id]:
+        text = "is before the first terms of its product. Start it later, or give the product"
+        yield entry.problem(("started_at",), f"{text} an earlier effective_from")
 
 
 class _Use(NamedTuple):

@@ -65,6 +65,14 @@ class Catalog:
         products = (entry.form.product for entry in self.products)
         return {product.product_id: product.settlement.timezone for product in products}
 
+    def first_terms(self) -> dict[str, datetime]:
+        """Return the instant from which each product id can be sold."""
+        first: dict[str, datetime] = {}
+        for product in (entry.form.product for entry in self.products):
+            valid_from = first.setdefault(product.product_id, product.valid_from)
+            first[product.product_id] = min(valid_from, product.valid_from)
+        return first
+
     def subscription_starts(self) -> dict[str, tuple[ZoneInfo, datetime]]:
         """Return the billing time zone and the start per subscription of a known product."""
         zones = self.zones()

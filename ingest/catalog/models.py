@@ -34,6 +34,7 @@ from ingest.catalog.values import (
     end_instant,
     instant,
 )
+from ingest.zones import zone
 
 TRANSACTIONS = "transactions"
 TOTAL_COST = "totalCost"
@@ -79,7 +80,7 @@ class Settlement(Form):
 
     every: Literal["month"]
     """Length of a settlement period. It cannot change once the product version exists."""
-    timezone: Zone = Field(default=ZoneInfo("UTC"), json_schema_extra={"default": "UTC"})
+    timezone: Zone = Field(default=zone("UTC"), json_schema_extra={"default": "UTC"})
     """IANA time zone in which periods begin. It cannot change once the version exists."""
     grace: Seconds = Field(default=_HOUR, json_schema_extra={"default": "1h"})
     """How long after its end a period still takes events before its invoice is issued."""
@@ -328,7 +329,7 @@ class AiPrice(Row):
     @property
     def since(self) -> datetime:
         """The instant from which the price holds; without one, it always did."""
-        return instant(self.valid_from, ZoneInfo("UTC")) if self.valid_from else BEGINNING
+        return instant(self.valid_from, zone("UTC")) if self.valid_from else BEGINNING
 
     @property
     def identity(self) -> tuple[str, str, str, int, datetime]:

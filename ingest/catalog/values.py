@@ -9,11 +9,12 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Annotated, TypeVar
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
 from pydantic import PlainValidator, WithJsonSchema
 
 from ingest.catalog.problems import did_you_mean
+from ingest.zones import zone, zone_names
 
 AnyDate = TypeVar("AnyDate", bound=date)
 
@@ -133,9 +134,9 @@ def _parse_whole(value: object) -> int:
 
 def _parse_zone(value: object) -> ZoneInfo:
     text = _parse_text(value)
-    names = available_timezones()
+    names = zone_names()
     if text in names:
-        return ZoneInfo(text)
+        return zone(text)
     raise ValueError(
         f"{shown(text)} is not a time zone. Write an IANA name, as Europe/Berlin."
         f"{did_you_mean(text, names)}"

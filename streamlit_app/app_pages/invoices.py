@@ -244,6 +244,7 @@ def show_events(invoice: queries.Row, lines: list[queries.Row]) -> None:
         column_config={
             "occurred_at": st.column_config.DatetimeColumn("Occurred (UTC)", format=instant),
             "received_at": st.column_config.DatetimeColumn("Received (UTC)", format=instant),
+            "known_at": st.column_config.DatetimeColumn("Known (UTC)", format=instant),
             "source_id": "Source",
             "event_id": "Event",
             "credential_name": "Credential",
@@ -252,7 +253,6 @@ def show_events(invoice: queries.Row, lines: list[queries.Row]) -> None:
             "cost_amount": st.column_config.TextColumn(
                 f"Cost ({formats.COST_CURRENCY})", alignment="right"
             ),
-            "is_late": st.column_config.CheckboxColumn("Late"),
         },
     )
 

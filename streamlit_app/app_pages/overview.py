@@ -85,6 +85,7 @@ class Tile:
             delta_description=self.delta_description,
             help=self.note,
             chart_data=self.course if self.course is not None and len(self.course) > 1 else None,
+            chart_type="bar",
             border=True,
             height="stretch",
         )
@@ -182,46 +183,64 @@ def show_tiles(scope: queries.Scope, minor_unit: int) -> None:
         tile.show(grid)
 
 
-def show_chart(rows: pl.DataFrame, chart: alt.Chart, alternative: str) -> None:
+def show_chart(
+    rows: pl.DataFrame, chart: alt.Chart, *, alternative: str, labels: dict[str, str]
+) -> None:
     """Show a chart with its table beneath, or why there is none."""
     if rows.is_empty():
         st.caption("Nothing in these months. Widen the months or clear a filter.")
         return
     st.altair_chart(chart, alt=alternative)
     with st.expander("As a table"):
-        st.dataframe(rows, hide_index=True, alt=f"{alternative}, as a table")
+        st.dataframe(rows.rename(labels), hide_index=True, alt=f"{alternative}, as a table")
 
 
-def show_charts(scope: queries.Scope, minor_unit: int) -> None:
-    """Show revenue per month, cost and usage per day."""
-    span = f"{formats.month(scope.first_month)} to {formats.month(scope.last_month)}"
+def show_revenue(scope: queries.Scope, minor_unit: int) -> None:
+    """Show revenue by product per settlement month."""
     st.header("Revenue")
-    revenue = queries.revenue_by_product(SNAPSHOT, scope)
+    rows = queries.revenue_by_product(SNAPSHOT, scope)
     show_chart(
-        revenue,
-        charts.revenue_by_product(revenue, currency=scope.currency, minor_unit=minor_unit),
-        f"Revenue in {scope.currency} by product per settlement month, {span}",
+        rows,
+        charts.revenue_by_product(rows, currency=scope.currency, minor_unit=minor_unit),
+        alternative=f"Revenue in {scope.currency} by product per settlement month, {_span(scope)}",
+        labels={
+            "month": "Month",
+            "product": "Product",
+            "state": "State",
+            "amount": f"Revenue ({scope.currency})",
+        },
     )
-    left, right = st.columns(2)
-    with left:
-        st.header("Cost")
-        part = _choose("Cost by", ["Model", "Product"], key="cost_by")
-        cost = queries.cost_by_day(SNAPSHOT, scope, by_model=part == "Model")
-        show_chart(
-            cost,
-            charts.cost_by_day(cost, part=part),
-            f"Cost in {formats.COST_CURRENCY} by {part.lower()} per day, {span}",
-        )
-    with right:
-        st.header("Usage")
-        measure = _choose("Usage in", ["Events", "Tokens"], key="usage_in")
-        column = "event_count" if measure == "Events" else "total_tokens"
-        usage = queries.usage_by_day(SNAPSHOT, scope).select("usage_date", "billing", column)
-        show_chart(
-            usage,
-            charts.usage_by_day(usage, measure=column, title=measure),
-            f"{measure} per day, billable or not, {span}",
-        )
+
+
+def show_cost(scope: queries.Scope) -> None:
+    """Show cost per day by model or product."""
+    st.header("Cost")
+    part = _choose("Cost by", ["Model", "Product"], key="cost_by")
+    rows = queries.cost_by_day(SNAPSHOT, scope, by_model=part == "Model")
+    show_chart(
+        rows,
+        charts.cost_by_day(rows, part=part),
+        alternative=f"Cost in {formats.COST_CURRENCY} by {part.lower()} per day, {_span(scope)}",
+        labels={
+            "usage_date": "Day (UTC)",
+            "part": part,
+            "cost_amount": f"Cost ({formats.COST_CURRENCY})",
+        },
+    )
+
+
+def show_usage(scope: queries.Scope) -> None:
+    """Show events or tokens per day."""
+    st.header("Usage")
+    title = _choose("Usage in", ["Events", "Tokens"], key="usage_in")
+    measure = "event_count" if title == "Events" else "total_tokens"
+    rows = queries.usage_by_day(SNAPSHOT, scope).select("usage_date", "billing", measure)
+    show_chart(
+        rows,
+        charts.usage_by_day(rows, measure=measure, title=title),
+        alternative=f"{title} per day, billable or not, {_span(scope)}",
+        labels={"usage_date": "Day (UTC)", "billing": "Billing", measure: title},
+    )
 
 
 def show_customers(scope: queries.Scope, minor_unit: int) -> None:
@@ -266,16 +285,17 @@ def show_reconciliation() -> None:
     rows = queries.reconciliation(SNAPSHOT)
     broken = rows.filter(~pl.col("holds")).height
     if broken:
-        st.error(f"✗ {broken} of {rows.height} truths do not hold.")
+        st.error(f"✗ {broken} of {rows.height} comparisons differ.")
     else:
-        st.caption(f"✓ All {rows.height} truths hold, to the last digit.")
+        st.caption(f"✓ Both sides of all {rows.height} comparisons are equal to the last digit.")
     st.dataframe(
         _signed(rows),
         hide_index=True,
         alt="Truths that the settlement proved, with both sides and their difference",
         column_config={
             "holds": st.column_config.TextColumn("Holds", width="small"),
-            "reconciliation": "Truth",
+            "truth": "Truth",
+            "unit": "Unit",
             "checked_count": st.column_config.NumberColumn("Compared", format="localized"),
             "break_count": st.column_config.NumberColumn("Breaks", format="localized"),
             "left_amount": st.column_config.TextColumn("Left", alignment="right"),
@@ -338,6 +358,10 @@ def _choose(label: str, options: Sequence[str], *, key: str) -> str:
     )
 
 
+def _span(scope: queries.Scope) -> str:
+    return f"{formats.month(scope.first_month)} to {formats.month(scope.last_month)}"
+
+
 def _signed(rows: pl.DataFrame) -> pl.DataFrame:
     amounts = ["left_amount", "right_amount", "difference"]
     return rows.with_columns(
@@ -355,7 +379,12 @@ digits = queries.currencies(SNAPSHOT)
 if known_months and digits:
     chosen = choose_scope(list(digits), known_months)
     show_tiles(chosen, digits[chosen.currency])
-    show_charts(chosen, digits[chosen.currency])
+    show_revenue(chosen, digits[chosen.currency])
+    left, right = st.columns(2)
+    with left:
+        show_cost(chosen)
+    with right:
+        show_usage(chosen)
     show_customers(chosen, digits[chosen.currency])
 else:
     st.info("This build has neither revenue nor usage. Land events and settle again.")

@@ -55,7 +55,7 @@ lint: setup  ## Style of Python, SQL, YAML and prose; definitions and catalogue 
 	ruff check .
 	sqlfluff lint dbt_models --disable-progress-bar
 	yamllint --strict .
-	codespell
+	git ls-files | xargs codespell
 	deptry .
 	meterhouse catalog check
 	dg check defs

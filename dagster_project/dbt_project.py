@@ -30,6 +30,7 @@ def point_dbt_to_the_data() -> None:
     paths.root.mkdir(parents=True, exist_ok=True)
     os.environ["LAKE_PATH"] = str(paths.lake)
     os.environ["WAREHOUSE_PATH"] = str(paths.warehouse)
+    os.environ["DBT_LOG_PATH"] = str(paths.root / "logs")
     os.environ["DO_NOT_TRACK"] = "1"
 
 

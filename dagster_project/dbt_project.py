@@ -3,6 +3,7 @@
 import os
 from collections.abc import Mapping
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -15,13 +16,21 @@ DBT_FOLDER = PROJECT_ROOT / "dbt_models"
 
 @cache
 def dbt_project() -> DbtProject:
-    """Return the dbt project, its manifest parsed if it is not there yet."""
+    """Return the dbt project with a manifest that is not older than any of its files."""
     point_dbt_to_the_data()
     project = DbtProject(project_dir=DBT_FOLDER, profiles_dir=DBT_FOLDER)
-    project.prepare_if_dev()
-    if not project.manifest_path.exists():
+    if _is_stale(project.manifest_path):
         project.preparer.prepare(project)
     return project
+
+
+def _is_stale(manifest: Path) -> bool:
+    if not manifest.exists():
+        return True
+    folders = [DBT_FOLDER / name for name in ("models", "macros", "tests")]
+    files = [DBT_FOLDER / "dbt_project.yml", PROJECT_ROOT / "seeds" / "reference"]
+    files += [path for folder in folders for path in folder.rglob("*")]
+    return max(path.stat().st_mtime for path in files) > manifest.stat().st_mtime
 
 
 def point_dbt_to_the_data() -> None:

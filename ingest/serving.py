@@ -44,33 +44,29 @@ def current_snapshot(serving: Path) -> Snapshot | None:
     )
 
 
-def publish(
-    paths: DataPaths,
-    *,
-    build_id: str,
-    catalog_version: str,
-    checks_passed: int,
-    published_at: datetime,
-) -> Snapshot:
+def publish(paths: DataPaths, *, checks_passed: int, published_at: datetime) -> Snapshot:
     """Copy the marts of the warehouse into a new snapshot and point `CURRENT` to it, last.
 
-    The caller has seen every check pass; one that is cut short leaves `CURRENT` as it was.
+    The caller has seen every check pass; one that is cut short leaves `CURRENT` as it was. Which
+    build it is, and as of when, the warehouse says itself (`marts.rpt_settlement`).
     """
     paths.serving.mkdir(parents=True, exist_ok=True)
-    name = f"serving-{build_id}-{published_at:%Y%m%dT%H%M%S%f}.duckdb"
-    staged = paths.serving / f"_{name}"
-    staged.unlink(missing_ok=True)
     with duckdb.connect(str(paths.warehouse)) as connection:
         connection.execute("set TimeZone = 'UTC'")
-        as_of = _copy_marts(connection, staged)
+        as_of, build_id = connection.execute(
+            "select as_of, build_id from marts.rpt_settlement"
+        ).fetchall()[0]
+        name = f"serving-{build_id}-{published_at:%Y%m%dT%H%M%S%f}.duckdb"
+        staged = paths.serving / f"_{name}"
+        _copy_marts(connection, staged)
         connection.execute(
             """
             create table snapshot.meta.build as
             select
-                $build_id as build_id,
+                build_id,
                 as_of,
                 $published_at::timestamp as published_at,
-                $catalog_version as catalog_version,
+                catalog_version,
                 $checks::int as checks_total,
                 $checks::int as checks_passed,
                 event_count,
@@ -78,18 +74,15 @@ def publish(
             from marts.rpt_settlement
             """,
             {
-                "build_id": build_id,
                 "published_at": published_at.astimezone(UTC).replace(tzinfo=None),
-                "catalog_version": catalog_version,
                 "checks": checks_passed,
             },
         )
         connection.execute("checkpoint snapshot")
         connection.execute("detach snapshot")
     staged.chmod(0o444)
-    final = paths.serving / name
-    staged.replace(final)
-    snapshot = Snapshot(name, build_id, as_of, published_at)
+    staged.replace(paths.serving / name)
+    snapshot = Snapshot(name, build_id, as_of.replace(tzinfo=UTC), published_at)
     _point_to(paths.serving, snapshot)
     (paths.serving / "STALE").unlink(missing_ok=True)
     _drop_old(paths.serving, snapshot, published_at)
@@ -103,7 +96,7 @@ def mark_stale(serving: Path, *, reason: str, as_of: str, failed_at: datetime) -
     _replace(serving / "STALE", json.dumps(said))
 
 
-def _copy_marts(connection: duckdb.DuckDBPyConnection, staged: Path) -> datetime:
+def _copy_marts(connection: duckdb.DuckDBPyConnection, staged: Path) -> None:
     connection.execute(f"attach '{staged}' as snapshot (storage_version '{STORAGE_VERSION}')")
     connection.execute("create schema snapshot.marts")
     connection.execute("create schema snapshot.meta")
@@ -132,8 +125,6 @@ def _copy_marts(connection: duckdb.DuckDBPyConnection, staged: Path) -> datetime
             quoted = comment.replace("'", "''")
             connection.execute(f"comment on {kind} snapshot.marts.\"{name}\" is '{quoted}'")
     _copy_column_comments(connection)
-    as_of: datetime = connection.execute("select as_of from marts.rpt_settlement").fetchall()[0][0]
-    return as_of.replace(tzinfo=UTC)
 
 
 def _copy_column_comments(connection: duckdb.DuckDBPyConnection) -> None:

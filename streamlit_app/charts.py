@@ -31,6 +31,8 @@ def revenue_by_product(rows: pl.DataFrame, *, currency: str, minor_unit: int) ->
                 "state:O",
                 title="State",
                 scale=alt.Scale(domain=["Invoiced", "Accrued"], range=[1, 0.45]),
+                # The default is black, which a dark page swallows.
+                legend=alt.Legend(symbolFillColor="#888888", symbolStrokeColor="#888888"),
             ),
             order=alt.Order("state:N", sort="descending"),
             tooltip=[

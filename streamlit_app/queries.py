@@ -278,7 +278,12 @@ def revenue_by_month(file: str, scope: Scope) -> pl.DataFrame:
             strftime(months.period_month, '%Y-%m') as month,
             coalesce(sum(scoped.invoiced_amount), 0) as invoiced_amount,
             coalesce(sum(scoped.accrued_amount), 0) as accrued_amount,
-            coalesce(sum(scoped.margin_amount), 0) as margin_amount
+            coalesce(sum(scoped.margin_amount), 0) as margin_amount,
+            coalesce(
+                sum(scoped.margin_amount)
+                / nullif(sum(scoped.invoiced_amount + scoped.accrued_amount), 0),
+                0
+            )::decimal(18, 6) as margin_ratio
         from months
         left join scoped on months.period_month = scoped.period_month
         group by months.period_month
@@ -748,7 +753,6 @@ def line_events(file: str, invoice_line_id: str) -> pl.DataFrame:
         """
         select
             events.occurred_at,
-            events.received_at,
             events.known_at,
             events.source_id,
             events.event_id,

@@ -96,7 +96,7 @@ landing = dg.define_asset_job(
     default_status=dg.DefaultSensorStatus.STOPPED,
 )
 def inbox(context: dg.SensorEvaluationContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
-    """Land what lies in the inbox; a file that could not be landed is tried again once it changes."""
+    """Land what lies in the inbox; a file that could not be landed is tried once it changes."""
     waiting = inbox_files(data_paths().inbox, now())
     if not waiting:
         yield dg.SkipReason(f"nothing to land in {data_paths().inbox.name}")
@@ -106,4 +106,4 @@ def inbox(context: dg.SensorEvaluationContext) -> Iterator[dg.RunRequest | dg.Sk
             run_key=f"{file.name}-{state.st_size}-{state.st_mtime_ns}",
             run_config={"ops": {landed_tables.op.name: {"config": {"file_name": file.name}}}},
         )
-        context.log.info(f"landing {file.name}")
+        context.log.info("landing %s", file.name)

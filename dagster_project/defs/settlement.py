@@ -26,8 +26,14 @@ def dbt_models(
     """Rate everything known before `as_of`; each dbt test reports as an asset check."""
     as_of = parse_as_of(config.as_of)
     refuse_unsettleable(data_paths(), as_of, now=now())
-    variables = json.dumps({"as_of": format_as_of(as_of)})
-    yield from dbt.cli(["build", "--vars", variables], context=context).stream()
+    lake = data_paths().lake
+    # Taken before anything is read: what lands meanwhile belongs to the next build.
+    variables = {
+        "as_of": format_as_of(as_of),
+        "build_id": build_id(lake, as_of),
+        "catalog_version": catalog_version(lake),
+    }
+    yield from dbt.cli(["build", "--vars", json.dumps(variables)], context=context).stream()
 
 
 @dg.asset(
@@ -37,20 +43,17 @@ def dbt_models(
     group_name="serving",
     kinds={"duckdb"},
 )
-def snapshot(config: SettlementConfig) -> dg.MaterializeResult[None]:
+def snapshot() -> dg.MaterializeResult[None]:
     """Publish the marts. It is reached only after every dbt test has passed."""
     paths = data_paths()
-    as_of = parse_as_of(config.as_of)
-    build = build_id(paths.lake, as_of)
-    published = publish(
-        paths,
-        build_id=build,
-        catalog_version=catalog_version(paths.lake),
-        checks_passed=dbt_test_count(),
-        published_at=now(),
+    published = publish(paths, checks_passed=dbt_test_count(), published_at=now())
+    record_settlement(
+        paths.lake,
+        as_of=published.as_of,
+        build_id=published.build_id,
+        settled_at=published.published_at,
     )
-    record_settlement(paths.lake, as_of=as_of, build_id=build, settled_at=now())
-    return dg.MaterializeResult(metadata={"build_id": build, "file": published.file})
+    return dg.MaterializeResult(metadata={"build_id": published.build_id, "file": published.file})
 
 
 settlement = dg.define_asset_job(
@@ -74,9 +77,8 @@ def hourly_settlement(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
 
 
 def settlement_run_config(as_of: str) -> dict[str, object]:
-    """Return the run configuration that hands one `as_of` to rating and publication."""
-    config = {"config": {"as_of": as_of}}
-    return {"ops": {dbt_models.op.name: config, snapshot.op.name: config}}
+    """Return the run configuration that hands `as_of` to the models."""
+    return {"ops": {dbt_models.op.name: {"config": {"as_of": as_of}}}}
 
 
 @dg.run_failure_sensor(monitored_jobs=[settlement], default_status=dg.DefaultSensorStatus.RUNNING)
@@ -86,6 +88,6 @@ def failed_settlement(context: dg.RunFailureSensorContext) -> None:
     mark_stale(
         data_paths().serving,
         reason=context.failure_event.message or "the settlement failed",
-        as_of=run_config["ops"][snapshot.op.name]["config"]["as_of"],
+        as_of=run_config["ops"][dbt_models.op.name]["config"]["as_of"],
         failed_at=now(),
     )

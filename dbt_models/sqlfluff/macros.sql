@@ -5,6 +5,7 @@
 {% macro as_of() %}timestamp '2026-01-01 00:00:00'{% endmacro %}
 {% macro ascii_lower(text) %}lower({{ text }}){% endmacro %}
 {% macro exact_product(quantity, unit_rate, is_cost) %}({{ quantity }} * {{ unit_rate }}){% endmacro %}
+{% macro hex_var(name) %}{% endmacro %}
 {% macro instant_text(instant) %}{{ instant }}::string{% endmacro %}
 {% macro invoice_id(subscription_id, closing_ordinal) %}{{ subscription_id }} || '-'{% endmacro %}
 {% macro join_lines(text, order_by) %}string_agg({{ text }}, chr(10)){% endmacro %}

@@ -139,7 +139,7 @@ def show_header(invoice: queries.Row) -> None:
     }
     grid = st.grid(min_column_width=230)
     for label, value in fields.items():
-        with grid.cell():
+        with grid.cell(), st.container(gap=None):
             st.caption(label)
             st.text(value)
     st.caption("SHA-256 over the invoice and its lines")
@@ -152,7 +152,12 @@ def show_lines(invoice: queries.Row, lines: list[queries.Row]) -> None:
     _show_table(
         {
             "Line": [str(line["line_number"]) for line in lines],
-            "Kind": [line["kind"].replace("_", " ") for line in lines],
+            "Kind": [
+                f"adjusts {line['adjusts_invoice_id']}"
+                if line["kind"] == "adjustment"
+                else line["kind"].replace("_", " ")
+                for line in lines
+            ],
             "Description": [line["description"] for line in lines],
             "Period": [
                 formats.period(line["period_started_at"], line["period_ended_at"]) for line in lines
@@ -161,9 +166,8 @@ def show_lines(invoice: queries.Row, lines: list[queries.Row]) -> None:
             f"Unit rate ({currency})": [formats.number(line["unit_rate"]) for line in lines],
             f"Fixed ({currency})": [formats.number(line["fixed_amount"]) for line in lines],
             f"Amount ({currency})": [formats.money(line["amount"], minor_unit) for line in lines],
-            "Adjusts": [line["adjusts_invoice_id"] or "" for line in lines],
         },
-        words=("Kind", "Description", "Period", "Adjusts"),
+        words=("Kind", "Description", "Period"),
         alternative=f"Lines of invoice {invoice['invoice_id']}",
     )
     st.markdown(
@@ -216,7 +220,7 @@ def show_tiers(invoice: queries.Row, lines: list[queries.Row]) -> None:
 def show_events(invoice: queries.Row, lines: list[queries.Row]) -> None:
     """Show the events that one line was computed from, and that they add up to it."""
     by_number = {line["line_number"]: line for line in lines}
-    number = st.selectbox("Line", list(by_number), key="line", bind="query-params")
+    number = st.selectbox("Line number", list(by_number), key="line", bind="query-params")
     if number is None:
         st.caption("The invoice has no lines.")
         return
@@ -243,7 +247,6 @@ def show_events(invoice: queries.Row, lines: list[queries.Row]) -> None:
         alt=f"Events of line {number} of invoice {invoice['invoice_id']}",
         column_config={
             "occurred_at": st.column_config.DatetimeColumn("Occurred (UTC)", format=instant),
-            "received_at": st.column_config.DatetimeColumn("Received (UTC)", format=instant),
             "known_at": st.column_config.DatetimeColumn("Known (UTC)", format=instant),
             "source_id": "Source",
             "event_id": "Event",

@@ -13,7 +13,7 @@ from streamlit_app import charts, formats, queries
 
 SNAPSHOT: str = st.session_state["snapshot"]
 
-SINCE = "on the months before"
+SINCE = "vs. before"
 NO_MARGIN = "No margin: cost is in USD, revenue in {currency}, and no rate is assumed between them."
 
 
@@ -34,7 +34,7 @@ def choose_scope(currencies: list[str], months: list[str]) -> queries.Scope:
             key="from",
             bind="query-params",
             help="Revenue counts in the month in which its settlement period began, usage and cost "
-            "on the day (UTC) on which it occurred.",
+            "on the day (UTC) on which it occurred. Changes compare with as many months before.",
         )
         later_months = months[months.index(first_month) :]
         last_month = st.selectbox(
@@ -111,28 +111,35 @@ def revenue_tiles(scope: queries.Scope, minor_unit: int) -> list[Tile]:
             "Lines of drafts: periods that have not closed yet. It changes until they are issued.",
             months["accrued_amount"],
         ),
-        margin_tile(scope, minor_unit, totals, months["margin_amount"]),
+        *margin_tiles(scope, minor_unit, totals, months),
     ]
 
 
-def margin_tile(
-    scope: queries.Scope, minor_unit: int, totals: queries.Row, course: pl.Series
-) -> Tile:
-    """Return the margin, or why there is none."""
-    label = f"Margin ({scope.currency})"
+def margin_tiles(
+    scope: queries.Scope, minor_unit: int, totals: queries.Row, months: pl.DataFrame
+) -> list[Tile]:
+    """Return the margin and its ratio, or why there is none."""
+    labels = f"Margin ({scope.currency})", "Margin of revenue"
     if scope.currency != formats.COST_CURRENCY:
-        return Tile(label, formats.NOTHING, NO_MARGIN.format(currency=scope.currency))
-    ratio_change = formats.points(totals["margin_ratio_change"])
-    return Tile(
-        label,
-        formats.money(totals["margin_amount"], minor_unit),
-        "Invoiced and accrued revenue less the cost of the events metered in its periods; "
-        "the change of the ratio is in percentage points.",
-        course,
-        delta=f"{formats.percent(totals['margin_ratio'])} of revenue",
-        delta_description=f"{ratio_change} {SINCE}" if ratio_change else None,
-        delta_arrow="off",
-    )
+        reason = NO_MARGIN.format(currency=scope.currency)
+        return [Tile(label, formats.NOTHING, reason) for label in labels]
+    return [
+        Tile(
+            labels[0],
+            formats.money(totals["margin_amount"], minor_unit),
+            "Invoiced and accrued revenue less the cost of the events metered in its periods.",
+            months["margin_amount"],
+        ),
+        Tile(
+            labels[1],
+            formats.percent(totals["margin_ratio"]),
+            "Margin by invoiced and accrued revenue; its change is in percentage points.",
+            months["margin_ratio"],
+            delta=formats.points(totals["margin_ratio_change"]),
+            delta_description=SINCE if totals["margin_ratio_change"] is not None else None,
+            delta_color="normal",
+        ),
+    ]
 
 
 def usage_tiles(scope: queries.Scope) -> list[Tile]:

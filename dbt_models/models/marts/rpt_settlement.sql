@@ -14,6 +14,8 @@ counted_invoices as (
 final as (
     select
         {{ as_of() }} as as_of,
+        '{{ hex_var("build_id") }}' as build_id,
+        '{{ hex_var("catalog_version") }}' as catalog_version,
         counted_events.event_count,
         counted_invoices.invoice_count
     from counted_events

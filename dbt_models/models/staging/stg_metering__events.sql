@@ -3,7 +3,7 @@ with
 
 meter_events as (select * from {{ source('metering', 'meter_events') }}),
 
-segments as (select * from {{ source('metering', 'segments') }}),
+segments as (select * from {{ ref('stg_metering__segments') }}),
 
 renamed as (
     select

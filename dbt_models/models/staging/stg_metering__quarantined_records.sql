@@ -2,7 +2,7 @@ with
 
 quarantine as (select * from {{ source('metering', 'quarantine') }}),
 
-segments as (select * from {{ source('metering', 'segments') }}),
+segments as (select * from {{ ref('stg_metering__segments') }}),
 
 renamed as (
     select

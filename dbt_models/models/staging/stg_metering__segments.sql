@@ -1,3 +1,9 @@
+{#
+    A table, so that a settlement sees the same segments in all of its models, also while more of
+    them land.
+#}
+{{ config(materialized='table') }}
+
 with
 
 segments as (select * from {{ source('metering', 'segments') }}),

@@ -1,4 +1,4 @@
-{# One row per record that was read: an event that counts, a copy of one, or in quarantine. #}
+{# One row per record that was read: an event, a copy, in quarantine, or not known yet. #}
 {{ config(materialized='view') }}
 
 with
@@ -10,6 +10,8 @@ first_received as (select * from {{ ref('int_events__first_received') }}),
 repeated as (select * from {{ ref('int_events__repeated') }}),
 
 quarantined as (select * from {{ ref('stg_metering__quarantined_records') }}),
+
+later as (select * from {{ ref('stg_metering__later_records') }}),
 
 with_fate as (
     select
@@ -33,6 +35,13 @@ with_fate as (
         'quarantined' as fate,
         reason
     from quarantined
+    union all
+    select
+        segment_id,
+        segment_position,
+        'not_yet_known' as fate,
+        null::string as reason
+    from later
 )
 
 select * from with_fate

@@ -1,0 +1,130 @@
+import json
+import time
+from collections.abc import Callable
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ingest.refusal import Refusal
+from ingest.strict_json import MAX_BYTES, MAX_DEPTH, check, distinct, parse, shortest_decimal
+
+BOUND_SECONDS = 2.0
+
+REFUSED = {
+    "a key that is given twice": ('{"value":"1","value":"1000"}', "duplicate_key"),
+    "a key that is given twice below": ('{"a":[{"b":1,"b":1}]}', "duplicate_key"),
+    "a key given twice by an escape": ('{"a":1,"\\u0061":2}', "duplicate_key"),
+    "half a surrogate pair, twice": ('{"\\ud800":1,"\\ud800":2}', "duplicate_key"),
+    "NaN": ('{"a":NaN}', "not_json"),
+    "Infinity": ('{"a":Infinity}', "not_json"),
+    "minus Infinity": ('{"a":-Infinity}', "not_json"),
+    "an exponent beyond a float": ('{"a":1e400}', "number_too_long"),
+    "an exponent that takes all memory": ('{"a":1e99999999}', "number_too_long"),
+    "a fraction that takes all memory": ('{"a":1e-99999999}', "number_too_long"),
+    "an exponent of many digits": ('{"a":1e' + "9" * 5000 + "}", "number_too_long"),
+    "an integer of 5000 digits": ('{"a":' + "7" * 5000 + "}", "number_too_long"),
+    "a fraction of 5000 digits": ('{"a":0.' + "7" * 5000 + "}", "number_too_long"),
+    "100,000 brackets": ("[" * 100_000, "too_deep"),
+    "100,000 closed brackets": ('{"a":' + "[" * 100_000 + "]" * 100_000 + "}", "too_deep"),
+    "100,000 objects in each other": ('{"a":' * 100_000 + "1" + "}" * 100_000, "too_deep"),
+    "one level too many": ('{"a":' * MAX_DEPTH + "1" + "}" * MAX_DEPTH, "too_deep"),
+    "half a surrogate pair": ('{"a":"\\ud800"}', "unreadable_text"),
+    "half a surrogate pair in a key": ('{"\\udfff":1}', "unreadable_text"),
+    "NUL": ('{"a":"x\\u0000y"}', "unreadable_text"),
+    "NUL in a key": ('{"x\\u0000y":1}', "unreadable_text"),
+    "a control character as it is": ('{"a":"\x01"}', "not_json"),
+    "something behind the object": ('{"a":1} x', "not_json"),
+    "a second object": ('{"a":1}{"a":1}', "not_json"),
+    "an object cut short": ('{"a":1', "not_json"),
+    "a byte order mark": ('\ufeff{"a":1}', "not_json"),
+    "a comment": ('{"a":1} // x', "not_json"),
+    "a comma at the end": ('{"a":1,}', "not_json"),
+    "single quotes": ("{'a':1}", "not_json"),
+    "a leading zero": ('{"a":010}', "not_json"),
+    "a plus sign": ('{"a":+1}', "not_json"),
+    "digits of another script": ('{"a":\u0967}', "not_json"),
+    "nothing": ("", "not_json"),
+    "a list": ("[]", "not_an_object"),
+    "a text": ('"a"', "not_an_object"),
+    "a number": ("1", "not_an_object"),
+    "null": ("null", "not_an_object"),
+    "more than is read": ('{"a":"' + "x" * MAX_BYTES + '"}', "too_large"),
+}
+
+
+@pytest.mark.parametrize(("text", "reason"), REFUSED.values(), ids=REFUSED)
+def test_what_can_be_read_in_two_ways_is_refused_in_bounded_time(text: str, reason: str) -> None:
+    started = time.perf_counter()
+    with pytest.raises(Refusal) as refused:
+        parse(text)
+    assert refused.value.reason == reason
+    assert len(refused.value.detail.encode()) < 200
+    assert time.perf_counter() - started < BOUND_SECONDS
+
+
+def test_a_repeated_key_behind_a_hundred_thousand_others_is_found_at_once() -> None:
+    keys = [*(f"k{i}" for i in range(100_000)), "k99999"]
+    text = "{" + ",".join(f'"{key}":1' for key in keys) + "}"
+    assert len(text) <= MAX_BYTES * 2
+    started = time.perf_counter()
+    with pytest.raises(Refusal, match="'k99999' is given twice"):
+        distinct((key, 1) for key in keys)
+    assert time.perf_counter() - started < BOUND_SECONDS
+
+
+def test_numbers_keep_the_digits_as_they_were_sent() -> None:
+    said = parse('{"a":0.10,"b":12345678901234567890.123456789,"c":1e2,"d":123456789012345678901}')
+    assert said["a"] == Decimal("0.10")
+    assert str(said["a"]) == "0.10"
+    assert str(said["b"]) == "12345678901234567890.123456789"
+    assert str(said["c"]) == "1E+2"
+    assert said["d"] == 123456789012345678901
+
+
+def test_texts_of_every_script_and_whole_surrogate_pairs_are_kept() -> None:
+    assert parse('{"a":"\\ud83d\\ude00 \\u00e9 e\\u0301","ключ":"値"}') == {
+        "a": "\U0001f600 \u00e9 e\u0301",
+        "ключ": "値",
+    }
+
+
+def test_the_deepest_record_that_is_read_has_one_level_less_than_the_limit() -> None:
+    deep = '{"a":' * (MAX_DEPTH - 1) + "1" + "}" * (MAX_DEPTH - 1)
+    assert json.dumps(parse(deep), separators=(",", ":")) == deep
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
+def test_a_binary_float_that_is_no_number_is_refused(value: float) -> None:
+    with pytest.raises(Refusal, match="is no number"):
+        shortest_decimal(value)
+
+
+def test_a_binary_float_is_the_shortest_decimal_that_means_it() -> None:
+    assert [str(shortest_decimal(value)) for value in (0.1, 1.5, -2.0)] == ["0.1", "1.5", "-2.0"]
+
+
+@pytest.mark.parametrize("make", [lambda inner: [inner], lambda inner: {"a": inner}])
+def test_a_check_of_values_from_other_formats_ends_at_the_depth_limit(
+    make: Callable[[object], object],
+) -> None:
+    value: object = "x"
+    for _ in range(MAX_DEPTH):
+        value = make(value)
+    with pytest.raises(Refusal, match="nested deeper"):
+        check(value)  # type: ignore[arg-type] # it is JSON by the way it was made
+
+
+@given(
+    st.dictionaries(
+        st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"])),
+        st.none()
+        | st.booleans()
+        | st.integers(-(10**50), 10**50)
+        | st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"])),
+    )
+)
+def test_what_a_json_writer_writes_is_read_as_it_was(record: dict[str, object]) -> None:
+    assert parse(json.dumps(record)) == record
+    assert parse(json.dumps(record, ensure_ascii=False)) == record

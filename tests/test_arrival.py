@@ -85,3 +85,19 @@ def test_invoices_do_not_depend_on_how_events_arrive(invoices):
     assert invoices(backwards) == expected
     assert invoices(shuffled_into_seven_files_and_landed_twice) == expected
     assert invoices(overlapping_halves) == expected
+
+
+def test_what_becomes_known_later_waits_for_a_later_settlement(deployment, lines, tmp_path):
+    half = len(lines) // 2
+    deployment.load(PROJECT_ROOT / "seeds" / "catalog")
+    deployment.land([write(tmp_path / "known.ndjson", lines[:half])], "receivedAt")
+    deployment.land([write(tmp_path / "later.ndjson", lines[half:])], "now")
+    deployment.rate(AS_OF)
+
+    fates = dict(
+        deployment.query(
+            "select fate, sum(event_count)::int from marts.rpt_event_accounting group by all"
+        )
+    )
+    assert fates["not_yet_known"] == len(lines) - half
+    assert sum(fates.values()) == len(lines)

@@ -41,7 +41,8 @@ def parse(text: str) -> dict[str, Json]:
             parse_int=_integer,
         )
     except json.JSONDecodeError as error:
-        raise Refusal("not_json", f"{error.msg} at character {error.pos + 1}") from None
+        what = error.msg.removesuffix(" at")
+        raise Refusal("not_json", f"{what} at character {error.pos + 1}") from None
     except RecursionError:
         raise Refusal("too_deep", f"nested deeper than {MAX_DEPTH} levels") from None
     if not isinstance(value, dict):

@@ -10,7 +10,7 @@
 {# A hash that a settlement hands in; checked, because it becomes text of a statement. #}
 {% macro hex_var(name) -%}
     {%- set value = var(name) -%}
-    {%- if not modules.re.match('^[0-9a-f]{0,64}$', value) -%}
+    {%- if not modules.re.fullmatch('[0-9a-f]{0,64}', value) -%}
         {{ exceptions.raise_compiler_error(name ~ " must be hexadecimal, not " ~ value) }}
     {%- endif -%}
     {{ value }}

@@ -2,7 +2,7 @@
 {% macro surrogate_key(parts) -%}
     md5(
         {%- for part in parts %}
-        coalesce(length({{ part }}::string)::string || ':' || {{ part }}::string, '-')
+        coalesce({{ length_led(part ~ '::string') }}, '-')
         {%- if not loop.last %} || {% endif %}
         {%- endfor %}
     )

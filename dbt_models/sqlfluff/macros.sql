@@ -9,6 +9,7 @@
 {% macro instant_text(instant) %}{{ instant }}::string{% endmacro %}
 {% macro invoice_id(subscription_id, closing_ordinal) %}{{ subscription_id }} || '-'{% endmacro %}
 {% macro join_lines(text, order_by) %}string_agg({{ text }}, chr(10)){% endmacro %}
+{% macro length_led(text) %}length({{ text }})::string || {{ text }}{% endmacro %}
 {% macro null_of(type) %}null::{{ type }}{% endmacro %}
 {% macro ordinals_below(column) %}ordinals_of({{ column }}){% endmacro %}
 {% macro quick_hash(columns) %}hash({{ columns }}){% endmacro %}

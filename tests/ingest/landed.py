@@ -41,7 +41,8 @@ class Lake:
         """Return what a settlement sees: the events of listed segments."""
         return self._rows(
             "select * exclude (segment_id) from read_parquet($events, hive_partitioning = false)"
-            " semi join read_parquet($segments) using (segment_id) order by segment_position"
+            " where segment_id in (select segment_id from read_parquet($segments))"
+            " order by segment_position"
         )
 
     def table(self, name: str) -> Sequence[Mapping[str, Any]]:

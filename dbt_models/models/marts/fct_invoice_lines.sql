@@ -2,6 +2,14 @@ with
 
 lines as (select * from {{ ref('int_invoices__lines') }}),
 
+invoices as (select * from {{ ref('int_invoices__totalled') }}),
+
+invoiced as (
+    select lines.*
+    from lines
+    semi join invoices on lines.invoice_id = invoices.invoice_id
+),
+
 final as (
     select
         invoice_id || '/' || line_number::string as invoice_line_id,
@@ -31,7 +39,7 @@ final as (
         usage_quantity,
         usage_event_count,
         adjusts_invoice_id
-    from lines
+    from invoiced
 )
 
 select * from final

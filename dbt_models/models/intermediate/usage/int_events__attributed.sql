@@ -22,7 +22,8 @@ judged as (
         periods.period_ordinal,
         greatest(events.known_at, claimed.recorded_at) as known_at,
         coalesce(
-            periods.is_live
+            claimed.is_mapped
+            and periods.is_live
             and (
                 periods.subscription_ended_at is null
                 or events.occurred_at < periods.subscription_ended_at

@@ -5,19 +5,27 @@ events as (select * from {{ ref('int_events__first_received') }}),
 
 subscribers as (select * from {{ ref('stg_catalog__subscribers') }}),
 
-identified as (
+by_id as (
     select
         events.event_key,
         subscribers.subscriber_key
     from events
     inner join subscribers on events.subscriber_key = subscribers.subscriber_key
-    union all
+),
+
+by_address as (
     select
         events.event_key,
         subscribers.subscriber_key
     from events
     inner join subscribers on events.email_key = subscribers.email_key
-    where events.subscriber_key is null
+    anti join by_id on events.event_key = by_id.event_key
+),
+
+identified as (
+    select * from by_id
+    union all
+    select * from by_address
 )
 
 select * from identified

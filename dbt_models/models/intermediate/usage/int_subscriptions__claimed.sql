@@ -1,7 +1,8 @@
 {#
     One row per event and subscription that one of its identifiers claims, by the first identifier
     that is known (R18): 1 subscription id, 2 credential, 3 subscriber and product. A known
-    identifier decides even where its subscription is not live.
+    identifier decides even where its subscription is not live, or a credential did not map to it
+    when the event occurred.
 #}
 with
 
@@ -25,6 +26,7 @@ by_subscription_id as (
         events.event_key,
         1 as precedence,
         subscriptions.subscription_id,
+        true as is_mapped,
         subscriptions.recorded_at
     from events
     inner join subscriptions on events.subscription_id = subscriptions.subscription_id
@@ -35,13 +37,12 @@ by_credential as (
         events.event_key,
         2 as precedence,
         credentials.subscription_id,
+        events.occurred_at >= credentials.valid_from
+        and (credentials.valid_to is null or events.occurred_at < credentials.valid_to)
+            as is_mapped,
         credentials.recorded_at
     from events
-    inner join credentials
-        on
-            events.credential_key = credentials.credential_key
-            and events.occurred_at >= credentials.valid_from
-            and (credentials.valid_to is null or events.occurred_at < credentials.valid_to)
+    inner join credentials on events.credential_key = credentials.credential_key
 ),
 
 subscriber_of_event as (select * from {{ ref('int_subscribers__identified') }}),
@@ -51,6 +52,7 @@ by_subscriber_and_product as (
         subscriber_of_event.event_key,
         3 as precedence,
         subscriptions.subscription_id,
+        true as is_mapped,
         subscriptions.recorded_at
     from subscriber_of_event
     inner join events on subscriber_of_event.event_key = events.event_key
@@ -80,7 +82,8 @@ claimed as (
         event_key,
         precedence,
         subscription_id,
-        min(recorded_at) as recorded_at
+        bool_or(is_mapped) as is_mapped,
+        coalesce(min(recorded_at) filter (where is_mapped), min(recorded_at)) as recorded_at
     from unioned
     group by event_key, precedence, subscription_id
     qualify rank() over (partition by event_key order by precedence) = 1

@@ -13,7 +13,9 @@ placed as (
     select
         rated.*,
         rated.known_at < periods.cut_off_at
-        or rated.known_at <= periods.subscription_recorded_at as is_in_time
+        or rated.known_at <= periods.subscription_recorded_at as is_in_time,
+        periods.period_ended_at + {{ var('look_back_months') }} * interval '1' month
+            as look_back_ended_at
     from rated
     inner join periods
         on
@@ -33,6 +35,7 @@ late_closings as (
             late.subscription_id = later.subscription_id
             and late.period_ordinal < later.period_ordinal
             and late.known_at < later.cut_off_at
+            and late.look_back_ended_at > later.period_started_at
     where not late.is_in_time
     group by late.event_key, late.kind, coalesce(late.metric_key, late.element)
 ),

@@ -1,6 +1,7 @@
 """A settlement from the command line: the same Dagster job, run in this process."""
 
 import os
+import re
 from contextlib import redirect_stdout
 from datetime import datetime
 from pathlib import Path
@@ -17,6 +18,8 @@ from ingest.serving import Snapshot, current_snapshot, mark_stale
 from ingest.settlements import format_as_of, parse_as_of, refuse_unsettleable
 
 _LAST_LINES = 25
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+_FAILED_NODE = re.compile(r"Failure in \w+ (\w+)")
 
 
 class SettlementFailedError(Exception):
@@ -67,11 +70,13 @@ def _run_job(as_of: datetime, console: Console) -> None:
         )
     if result.success:
         return
-    reason = _reason(result, stream.getvalue())
+    output = _COLOUR.sub("", stream.getvalue())
+    reason = _reason(result, output)
     mark_stale(data_paths().serving, reason=reason, as_of=format_as_of(as_of), failed_at=now())
+    last_lines = "\n".join(output.splitlines()[-_LAST_LINES:])
     raise SettlementFailedError(
-        f"{reason}\nNothing was published; the last good build stays. The whole run is in"
-        " `make dagster`"
+        f"{reason}. Nothing was published, the last good build stays; the whole run is in"
+        f" `make dagster`\n{last_lines}"
     )
 
 
@@ -85,10 +90,11 @@ def _instance() -> dg.DagsterInstance:
 
 
 def _reason(result: dg.ExecuteInProcessResult, dbt_output: str) -> str:
-    failures = [event for event in result.all_events if event.is_step_failure]
-    lines = [line for line in dbt_output.splitlines() if line.strip()]
-    if any("ERROR" in line or "FAIL" in line for line in lines):
-        return "\n".join(lines[-_LAST_LINES:])
-    if failures and failures[0].step_failure_data.error:
-        return failures[0].step_failure_data.error.to_string()
+    """Return one line that names what failed."""
+    failed = _FAILED_NODE.findall(dbt_output)
+    if failed:
+        return f"the settlement failed at {', '.join(failed)}"
+    for event in result.all_events:
+        if event.is_step_failure and (error := event.step_failure_data.error):
+            return f"the settlement failed: {(error.cause or error).message.strip()}"
     return "the settlement failed"

@@ -81,7 +81,7 @@ def land_file(
 
     Raises:
         FileFormatError: the file is damaged or of no known format.
-        LandingError: the events have no ids, or were received before what is settled already.
+        LandingError: events say that they were received before what is settled already.
     """
     lake.prepare(lake_folder)
     name = _segment_name(path, rules)
@@ -98,10 +98,8 @@ def land_file(
     staged = [pair for segment in segments for pair in segment.stage(lake_folder)]
     for temporary, final in staged:
         lake.commit(temporary, final)
-    # A landing that was cut short on another day left the same events under that day.
-    for leftover in {*lake_folder.glob(f"meter_events/*/{name}-*.parquet")} - {
-        final for _, final in staged
-    }:
+    # A landing that was cut short on another day left the same records elsewhere.
+    for leftover in {*lake_folder.rglob(f"{name}-*.parquet")} - {final for _, final in staged}:
         leftover.unlink()
     # Listed all at once and last: a file is visible as a whole, or not at all.
     rows = [segment.listed(path, now) for segment in segments]

@@ -51,6 +51,9 @@ def publish(paths: DataPaths, *, checks_passed: int, published_at: datetime) -> 
     build it is, and as of when, the warehouse says itself (`marts.rpt_settlement`).
     """
     paths.serving.mkdir(parents=True, exist_ok=True)
+    # Settlements run one at a time: what is unfinished here was cut short.
+    for leftover in paths.serving.glob("_serving-*"):
+        leftover.unlink()
     with duckdb.connect(str(paths.warehouse)) as connection:
         connection.execute("set TimeZone = 'UTC'")
         as_of, build_id = connection.execute(
@@ -97,7 +100,8 @@ def mark_stale(serving: Path, *, reason: str, as_of: str, failed_at: datetime) -
 
 
 def _copy_marts(connection: duckdb.DuckDBPyConnection, staged: Path) -> None:
-    connection.execute(f"attach '{staged}' as snapshot (storage_version '{STORAGE_VERSION}')")
+    file = _quoted(str(staged))
+    connection.execute(f"attach {file} as snapshot (storage_version '{STORAGE_VERSION}')")
     connection.execute("create schema snapshot.marts")
     connection.execute("create schema snapshot.meta")
     tables = connection.execute(
@@ -122,8 +126,7 @@ def _copy_marts(connection: duckdb.DuckDBPyConnection, staged: Path) -> None:
         *[("view", name, comment) for name, _, comment in views],
     ]:
         if comment:
-            quoted = comment.replace("'", "''")
-            connection.execute(f"comment on {kind} snapshot.marts.\"{name}\" is '{quoted}'")
+            connection.execute(f'comment on {kind} snapshot.marts."{name}" is {_quoted(comment)}')
     _copy_column_comments(connection)
 
 
@@ -134,8 +137,13 @@ def _copy_column_comments(connection: duckdb.DuckDBPyConnection) -> None:
         " and comment is not null"
     ).fetchall()
     for table, column, comment in comments:
-        quoted = comment.replace("'", "''")
-        connection.execute(f'comment on column snapshot.marts."{table}"."{column}" is \'{quoted}\'')
+        place = f'snapshot.marts."{table}"."{column}"'
+        connection.execute(f"comment on column {place} is {_quoted(comment)}")
+
+
+def _quoted(text: str) -> str:
+    """Return a literal for those statements that take no parameters."""
+    return "'" + text.replace("'", "''") + "'"
 
 
 def _point_to(serving: Path, snapshot: Snapshot) -> None:

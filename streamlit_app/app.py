@@ -22,7 +22,7 @@ def show_first_run() -> None:
     st.caption(
         "The dashboard looks for a snapshot in "
         f"{formats.literal(str(snapshot.serving_folder()))}; "
-        "METERHOUSE\\_DATA says otherwise. Reload this page afterwards."
+        "METERHOUSE\\_DATA names another folder. Reload this page afterwards."
     )
 
 

@@ -13,6 +13,7 @@ import polars as pl
 from streamlit_app import formats
 
 HEIGHT = 280
+HEIGHT_WITH_LEGEND_BELOW = 360
 
 
 def revenue_by_product(rows: pl.DataFrame, *, currency: str, minor_unit: int) -> alt.Chart:
@@ -58,13 +59,12 @@ def usage_by_day(rows: pl.DataFrame, *, measure: str, title: str) -> alt.Chart:
 
 
 def _daily(data: pl.DataFrame, part: str, part_title: str, title: str) -> alt.Chart:
-    # A day is midnight UTC; local time would draw it on the day before west of Greenwich.
-    usage_day = alt.X("utcyearmonthdate(usage_date):T", title="Day (UTC)")
     chart: alt.Chart = (
-        alt.Chart(data, height=HEIGHT)
+        alt.Chart(data, height=HEIGHT_WITH_LEGEND_BELOW)
         .mark_bar()
         .encode(
-            x=usage_day,
+            # A day is midnight UTC; local time would draw it a day early west of Greenwich.
+            x=alt.X("utcyearmonthdate(usage_date):T", title="Day (UTC)"),
             y=alt.Y("length:Q", title=title),
             color=alt.Color(
                 f"{part}:N",

@@ -87,10 +87,10 @@ def tier_range(lower_bound: Decimal, upper_bound: Decimal | None) -> str:
 
 
 def verdict(holds: bool | None) -> str:  # noqa: FBT001 the truth itself is the argument
-    """Write whether an equality holds, by sign and word; nothing where it is not claimed."""
+    """Write whether an equality holds, by sign and word, to be followed by the other side."""
     if holds is None:
-        return NOTHING
-    return "✓ equal" if holds else "✗ differs"
+        return "not compared with"
+    return "✓ equal to" if holds else "✗ differs from"
 
 
 def literal(text: str) -> str:

@@ -541,7 +541,7 @@ def unpriced_models(file: str) -> pl.DataFrame:
 
 
 def invoice_sums(file: str, scope: InvoiceScope) -> list[Row]:
-    """Return number and sum of the listed invoices per status, issued first, and of the drafts."""
+    """Return number and sum of the invoices per status, issued first, and of both together."""
     return _rows(
         file,
         """
@@ -566,7 +566,9 @@ def invoice_sums(file: str, scope: InvoiceScope) -> list[Row]:
         select
             statuses.status,
             count(scoped.status) as invoice_count,
-            coalesce(sum(scoped.total_amount), 0) as total_amount
+            coalesce(sum(scoped.total_amount), 0) as total_amount,
+            (sum(count(scoped.status)) over ())::bigint as all_invoice_count,
+            coalesce(sum(sum(scoped.total_amount)) over (), 0) as all_total_amount
         from statuses
         left join scoped on statuses.status = scoped.status
         group by statuses.status
@@ -598,31 +600,39 @@ def other_currencies(file: str, scope: InvoiceScope) -> list[Row]:
 
 
 def invoices(file: str, scope: InvoiceScope) -> pl.DataFrame:
-    """Return the newest invoices first, at most `ROW_LIMIT`."""
+    """Return the newest invoices first, at most `ROW_LIMIT`, each with the sum of these rows."""
     return fetch(
         file,
         """
-        select
-            invoice_id,
-            organization_name,
-            product_name,
-            period_started_at::date as first_day,
-            (period_ended_at - interval 1 microsecond)::date as last_day,
-            due_date,
-            status,
-            total_amount,
-            line_count,
-            subscription_name
-        from marts.fct_invoices
-        where
-            currency = $currency
-            and ($statuses is null or status in $statuses)
-            and ($products is null or product_name in $products)
-            and ($customers is null or organization_name in $customers)
-            and ($month is null or strftime(period_started_at, '%Y-%m') = $month)
-            and contains(lower(invoice_id), $search)
-        order by period_ended_at desc, invoice_id
-        limit $row_limit
+        with
+
+        listed as (
+            select
+                invoice_id,
+                organization_name,
+                product_name,
+                period_started_at::date as first_day,
+                (period_ended_at - interval 1 microsecond)::date as last_day,
+                due_date,
+                status,
+                total_amount,
+                line_count,
+                subscription_name
+            from marts.fct_invoices
+            where
+                currency = $currency
+                and ($statuses is null or status in $statuses)
+                and ($products is null or product_name in $products)
+                and ($customers is null or organization_name in $customers)
+                and ($month is null or strftime(period_started_at, '%Y-%m') = $month)
+                and contains(lower(invoice_id), $search)
+            order by period_ended_at desc, invoice_id
+            limit $row_limit
+        )
+
+        select *, sum(total_amount) over () as listed_amount
+        from listed
+        order by last_day desc, invoice_id
         """,
         {**scope.parameters, "row_limit": ROW_LIMIT},
     )

@@ -61,3 +61,31 @@
 {% macro join_lines(text, order_by) %}{{ return(adapter.dispatch('join_lines')(text, order_by)) }}{% endmacro %}
 {% macro duckdb__join_lines(text, order_by) %}string_agg({{ text }}, chr(10) order by {{ order_by }}){% endmacro %}
 {% macro spark__join_lines(text, order_by) %}listagg({{ text }}, chr(10)) within group (order by {{ order_by }}){% endmacro %}
+
+{# ── numbers ── #}
+
+{#
+    Exact division, half away from zero; both are decimal(38, 0), the divisor above zero. `/` gives
+    DOUBLE on DuckDB, and Spark's `div` wraps silently beyond BIGINT.
+#}
+{% macro divided(dividend, divisor) %}{{ return(adapter.dispatch('divided')(dividend, divisor)) }}{% endmacro %}
+{% macro duckdb__divided(dividend, divisor) -%}
+    (case when {{ dividend }} < 0 then -1 else 1 end * (
+        (2 * abs({{ dividend }})::hugeint + {{ divisor }}::hugeint) // (2 * {{ divisor }}::hugeint)
+    ))::decimal(38, 0)
+{%- endmacro %}
+{% macro spark__divided(dividend, divisor) -%}
+    {%- set twice = "(2 * abs(" ~ dividend ~ ") + " ~ divisor ~ ")" -%}
+    {%- set double_divisor = "(2 * " ~ divisor ~ ")" -%}
+    (case when {{ dividend }} < 0 then -1 else 1 end * (
+        ({{ twice }} - {{ twice }} % {{ double_divisor }}) / {{ double_divisor }}
+    )::decimal(37, 0))::decimal(38, 0)
+{%- endmacro %}
+
+{% macro seconds_between(earlier, later) %}{{ return(adapter.dispatch('seconds_between')(earlier, later)) }}{% endmacro %}
+{% macro duckdb__seconds_between(earlier, later) -%}
+    ((epoch_us({{ later }}) - epoch_us({{ earlier }})) // 1000000)::decimal(10, 0)
+{%- endmacro %}
+{% macro spark__seconds_between(earlier, later) -%}
+    (unix_seconds({{ later }}) - unix_seconds({{ earlier }}))::decimal(10, 0)
+{%- endmacro %}

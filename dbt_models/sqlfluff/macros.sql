@@ -4,6 +4,7 @@
 #}
 {% macro as_of() %}timestamp '2026-01-01 00:00:00'{% endmacro %}
 {% macro ascii_lower(text) %}lower({{ text }}){% endmacro %}
+{% macro divided(dividend, divisor) %}{{ dividend }}{% endmacro %}
 {% macro exact_product(quantity, unit_rate, is_cost) %}({{ quantity }} * {{ unit_rate }}){% endmacro %}
 {% macro hex_var(name) %}{% endmacro %}
 {% macro instant_text(instant) %}{{ instant }}::string{% endmacro %}
@@ -15,6 +16,7 @@
 {% macro quick_hash(columns) %}hash({{ columns }}){% endmacro %}
 {% macro read_folder(folder) %}folder_{{ folder }}{% endmacro %}
 {% macro rounded_to_minor_unit(amount, minor_unit) %}{{ amount }}::decimal(28, 4){% endmacro %}
+{% macro seconds_between(earlier, later) %}date_diff('second', {{ earlier }}, {{ later }}){% endmacro %}
 {% macro sha256_hex(text) %}sha256({{ text }}){% endmacro %}
 {% macro surrogate_key(parts) %}md5({{ parts[0] }}){% endmacro %}
 {% macro to_local(instant, zone) %}timezone({{ zone }}, {{ instant }}){% endmacro %}

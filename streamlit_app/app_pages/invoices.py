@@ -49,11 +49,10 @@ def choose_scope(currencies: list[str]) -> queries.InvoiceScope:
     )
 
 
-def show_tiles(scope: queries.InvoiceScope, minor_unit: int) -> int:
-    """Show number and sum of the issued invoices and of the drafts; return their number."""
-    sums = queries.invoice_sums(SNAPSHOT, scope)
+def show_tiles(scope: queries.InvoiceScope, minor_unit: int) -> None:
+    """Show number and sum of the issued invoices and of the drafts."""
     grid = st.grid(min_column_width=215)
-    for row in sums:
+    for row in queries.invoice_sums(SNAPSHOT, scope):
         grid.metric(
             f"{row['status'].capitalize()} ({scope.currency})",
             formats.money(row["total_amount"], minor_unit),
@@ -69,10 +68,9 @@ def show_tiles(scope: queries.InvoiceScope, minor_unit: int) -> int:
     ]
     if others:
         st.caption(f"The same filters also find {', '.join(others)}; currencies are not added.")
-    return sum(row["invoice_count"] for row in sums)
 
 
-def show_list(scope: queries.InvoiceScope, minor_unit: int, invoice_count: int) -> None:
+def show_list(scope: queries.InvoiceScope, minor_unit: int) -> None:
     """Show the invoices; selecting one puts its number into the address."""
     rows = queries.invoices(SNAPSHOT, scope)
     if rows.is_empty():
@@ -89,7 +87,7 @@ def show_list(scope: queries.InvoiceScope, minor_unit: int, invoice_count: int) 
 
     opened = st.query_params.get("invoice")
     st.dataframe(
-        rows,
+        rows.drop("listed_amount"),
         key="invoices",
         hide_index=True,
         height=min(390, 38 + 35 * rows.height),
@@ -114,10 +112,7 @@ def show_list(scope: queries.InvoiceScope, minor_unit: int, invoice_count: int) 
             ),
         },
     )
-    if invoice_count > rows.height:
-        st.caption(
-            f"The {rows.height:,} newest of {invoice_count:,} invoices; the sums above count all."
-        )
+    _show_sum(rows, queries.invoice_sums(SNAPSHOT, scope)[0], scope.currency, minor_unit)
 
 
 def show_header(invoice: queries.Row) -> None:
@@ -172,7 +167,7 @@ def show_lines(invoice: queries.Row, lines: list[queries.Row]) -> None:
     )
     st.markdown(
         f"**Total {formats.money(invoice['line_amount'], minor_unit)} {currency}**: "
-        f"{formats.verdict(invoice['lines_sum_to_total'])} to the invoice's total, "
+        f"{formats.verdict(invoice['lines_sum_to_total'])} the invoice's total, "
         f"{formats.money(invoice['total_amount'], minor_unit)}"
     )
 
@@ -209,10 +204,10 @@ def show_tiers(invoice: queries.Row, lines: list[queries.Row]) -> None:
         )
         st.markdown(
             f"Σ units {formats.number(metric['quantity'])}: "
-            f"{formats.verdict(metric['quantities_agree'])} to the "
+            f"{formats.verdict(metric['quantities_agree'])} the "
             f"{formats.number(metric['usage_quantity'])} metered  \n"
             f"Σ amounts {formats.money(metric['amount'], minor_unit)} {currency}: "
-            f"{formats.verdict(metric['amounts_agree'])} to the tiers rated again, "
+            f"{formats.verdict(metric['amounts_agree'])} the tiers rated again, "
             f"{formats.money(metric['rated_amount'], minor_unit)}"
         )
 
@@ -320,6 +315,23 @@ def show_invoice(invoice_id: str) -> None:
             show_credentials(invoice)
 
 
+def _show_sum(rows: pl.DataFrame, sums: queries.Row, currency: str, minor_unit: int) -> None:
+    if sums["all_invoice_count"] > rows.height:
+        st.caption(
+            f"The {rows.height:,} newest of {sums['all_invoice_count']:,} invoices; "
+            "the sums above count all."
+        )
+        return
+    listed_amount = rows["listed_amount"][0]
+    agrees = formats.verdict(listed_amount == sums["all_total_amount"])
+    st.markdown(
+        f"**Σ {_counted(rows.height, 'invoice')} "
+        f"{formats.money(listed_amount, minor_unit)} {currency}**: "
+        f"{agrees} issued and draft together, "
+        f"{formats.money(sums['all_total_amount'], minor_unit)}"
+    )
+
+
 def _evidence_text(line: queries.Row, evidence: queries.Row) -> str:
     events = _counted(evidence["event_count"], "event")
     if line["kind"] == "recurring":
@@ -332,10 +344,10 @@ def _evidence_text(line: queries.Row, evidence: queries.Row) -> str:
             "The line is the difference that they make to what was billed."
         )
     return (
-        f"{events}: {formats.verdict(evidence['counts_agree'])} to the "
+        f"{events}: {formats.verdict(evidence['counts_agree'])} the "
         f"{formats.count(line['usage_event_count'])} metered  \n"
         f"Σ {formats.number(evidence['quantity'])} units: "
-        f"{formats.verdict(evidence['quantities_agree'])} to the "
+        f"{formats.verdict(evidence['quantities_agree'])} the "
         f"{formats.number(line['usage_quantity'])} metered"
     )
 
@@ -368,8 +380,8 @@ st.title("Invoices")
 digits = queries.currencies(SNAPSHOT)
 if digits:
     chosen = choose_scope(list(digits))
-    listed = show_tiles(chosen, digits[chosen.currency])
-    show_list(chosen, digits[chosen.currency], listed)
+    show_tiles(chosen, digits[chosen.currency])
+    show_list(chosen, digits[chosen.currency])
 else:
     st.info("This build has no products and no invoices. Enter a catalogue and settle again.")
 if "invoice" in st.query_params:

@@ -122,7 +122,10 @@ def margin_tiles(
     labels = f"Margin ({scope.currency})", "Margin of revenue"
     if scope.currency != formats.COST_CURRENCY:
         reason = NO_MARGIN.format(currency=scope.currency)
-        return [Tile(label, formats.NOTHING, reason) for label in labels]
+        return [
+            Tile(label, formats.NOTHING, reason, delta="cost is in USD", delta_arrow="off")
+            for label in labels
+        ]
     return [
         Tile(
             labels[0],

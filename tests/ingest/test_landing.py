@@ -228,6 +228,21 @@ def test_a_landing_cut_short_yesterday_leaves_no_second_copy_of_an_event(
     ]
 
 
+def test_a_record_that_was_refused_by_a_landing_cut_short_has_one_fate(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = lake.write(ndjson([event("ahead", requestTime=NOW.isoformat()), event("a")]))
+    lake.land(lake.write(b"", "empty.ndjson"))
+    with monkeypatch.context() as patched:
+        cut_short_at(2, patched)
+        with pytest.raises(InterruptedError):
+            lake.land(path, now=NOW - timedelta(days=1))
+    assert [name for name in lake.files() if name.startswith("quarantine")]
+
+    assert lake.land(path).landed_count == 2
+    assert list(quarantined_records(lake.folder)) == []
+
+
 def test_what_was_cut_short_makes_no_duplicates_of_another_file(
     lake: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -24,9 +24,13 @@ comment on table marts.fct_invoices is 'One row per invoice, the customer''s own
 comment on column marts.fct_invoices.total is 'Sum of the invoice''s lines.';
 create view marts.rpt_totals as select sum(total) as total from marts.fct_invoices;
 comment on view marts.rpt_totals is 'One row.';
-create view marts.a_first_by_name as select total * 2 as twice from warehouse.marts.rpt_totals;
-create table marts.rpt_settlement as
-select timestamp '2026-03-01 01:00:00' as as_of, 7 as event_count, 2 as invoice_count;
+create view marts.rpt_twice as select sum(total) * 2 as twice from warehouse.marts.fct_invoices;
+create table marts.rpt_settlement as select
+    timestamp '2026-03-01 01:00:00' as as_of,
+    'build-0' as build_id,
+    'catalog-1' as catalog_version,
+    7 as event_count,
+    2 as invoice_count;
 """
 
 
@@ -43,13 +47,10 @@ def paths(tmp_path: Path) -> DataPaths:
 def published(
     paths: DataPaths, build_id: str = "build-1", published_at: datetime = PUBLISHED_AT
 ) -> Snapshot:
-    return publish(
-        paths,
-        build_id=build_id,
-        catalog_version="catalog-1",
-        checks_passed=42,
-        published_at=published_at,
-    )
+    """Publish what a settlement left in the warehouse as its build."""
+    with duckdb.connect(str(paths.warehouse)) as connection:
+        connection.execute("update marts.rpt_settlement set build_id = ?", [build_id])
+    return publish(paths, checks_passed=42, published_at=published_at)
 
 
 def asked(path: Path, sql: str) -> list[tuple[Any, ...]]:
@@ -97,7 +98,7 @@ def test_current_names_the_newest_snapshot(paths: DataPaths) -> None:
 def test_views_work_inside_the_snapshot_without_the_warehouse(paths: DataPaths) -> None:
     path = paths.serving / published(paths).file
     paths.warehouse.unlink()
-    totals = asked(path, "select total, twice from marts.rpt_totals, marts.a_first_by_name")
+    totals = asked(path, "select total, twice from marts.rpt_totals, marts.rpt_twice")
     assert [[str(value) for value in row] for row in totals] == [["15.15", "30.30"]]
 
 
@@ -168,7 +169,7 @@ def test_a_warehouse_without_its_settlement_is_not_published(paths: DataPaths) -
     with duckdb.connect(str(paths.warehouse)) as connection:
         connection.execute("drop table marts.rpt_settlement")
     with pytest.raises(duckdb.CatalogException, match="rpt_settlement"):
-        published(paths)
+        publish(paths, checks_passed=42, published_at=PUBLISHED_AT)
     assert current_snapshot(paths.serving) is None
 
 

@@ -2,6 +2,8 @@ with
 
 invoices as (select * from {{ ref('int_invoices__totalled') }}),
 
+accrued as (select * from {{ ref('int_invoices__accrued') }}),
+
 subscriptions as (select * from {{ ref('int_subscriptions__named') }}),
 
 final as (
@@ -23,9 +25,11 @@ final as (
         invoices.status,
         invoices.line_count,
         invoices.total_amount,
+        coalesce(accrued.accrued_amount, 0)::decimal(28, 4) as accrued_amount,
         invoices.content_hash
     from invoices
     inner join subscriptions on invoices.subscription_id = subscriptions.subscription_id
+    left outer join accrued on invoices.invoice_id = accrued.invoice_id
 )
 
 select * from final

@@ -17,7 +17,7 @@ revenue as (
         product_name,
         currency,
         coalesce(sum(total_amount) filter (where status = 'issued'), 0) as invoiced_amount,
-        coalesce(sum(total_amount) filter (where status = 'draft'), 0) as accrued_amount
+        sum(accrued_amount) as accrued_amount
     from invoices
     group by
         subscription_id,

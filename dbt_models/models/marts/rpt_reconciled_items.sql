@@ -83,7 +83,7 @@ subscriptions_by_event as (
 revenue_by_currency as (
     select
         currency,
-        sum(invoiced_amount + accrued_amount) as amount
+        sum(invoiced_amount) as amount
     from margins
     group by currency
 ),
@@ -91,7 +91,7 @@ revenue_by_currency as (
 invoiced_by_currency as (
     select
         currency,
-        sum(total_amount) as amount
+        sum(total_amount) filter (where status = 'issued') as amount
     from invoices
     group by currency
 ),

@@ -15,10 +15,12 @@ credentials as (select * from {{ ref('stg_catalog__credentials') }}),
 organizations as (select * from {{ ref('stg_catalog__organizations') }}),
 
 product_names as (
-    select distinct
+    select
         product_id,
-        product_name
+        product_name,
+        min(recorded_at) as recorded_at
     from {{ ref('stg_catalog__products') }}
+    group by product_id, product_name
 ),
 
 by_subscription_id as (
@@ -53,7 +55,9 @@ by_subscriber_and_product as (
         3 as precedence,
         subscriptions.subscription_id,
         true as is_mapped,
-        subscriptions.recorded_at
+        greatest(
+            subscriptions.recorded_at, subscriber_of_event.recorded_at, product_names.recorded_at
+        ) as recorded_at
     from subscriber_of_event
     inner join events on subscriber_of_event.event_key = events.event_key
     inner join subscriptions on subscriber_of_event.subscriber_key = subscriptions.subscriber_key

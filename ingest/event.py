@@ -48,8 +48,8 @@ class AiUsage:
     model: str
     input_tokens: int | None
     output_tokens: int | None
-    cache_read_tokens: int
-    cache_creation_tokens: int
+    cache_read_tokens: int | None
+    cache_creation_tokens: int | None
     sent_cost: Decimal | None
 
 

@@ -16,8 +16,13 @@ import duckdb
 from ingest.paths import DataPaths
 
 KEPT_SNAPSHOTS = 3
+_NAMED = 10
 # DuckDB tools of the 1.x line can open this; the default of 2.0 they can't.
 STORAGE_VERSION = "v1.5.0"
+
+
+class PublicationError(Exception):
+    """A build can't be published."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +54,9 @@ def publish(paths: DataPaths, *, checks_passed: int, published_at: datetime) -> 
 
     The caller has seen every check pass; one that is cut short leaves `CURRENT` as it was. Which
     build it is, and as of when, the warehouse says itself (`marts.rpt_settlement`).
+
+    Raises:
+        PublicationError: an invoice that is out would change or be gone.
     """
     paths.serving.mkdir(parents=True, exist_ok=True)
     # Settlements run one at a time: what is unfinished here was cut short.
@@ -59,6 +67,7 @@ def publish(paths: DataPaths, *, checks_passed: int, published_at: datetime) -> 
         as_of, build_id = connection.execute(
             "select as_of, build_id from marts.rpt_settlement"
         ).fetchall()[0]
+        _refuse_changed_invoices(connection, paths.serving)
         name = f"serving-{build_id}-{published_at:%Y%m%dT%H%M%S%f}.duckdb"
         staged = paths.serving / f"_{name}"
         _copy_marts(connection, staged)
@@ -90,6 +99,37 @@ def publish(paths: DataPaths, *, checks_passed: int, published_at: datetime) -> 
     (paths.serving / "STALE").unlink(missing_ok=True)
     _drop_old(paths.serving, snapshot, published_at)
     return snapshot
+
+
+def _refuse_changed_invoices(connection: duckdb.DuckDBPyConnection, serving: Path) -> None:
+    """Hold the new build against the published one: an issued invoice never changes."""
+    published = current_snapshot(serving)
+    if published is None or not (serving / published.file).exists():
+        return
+    path = str(serving / published.file).replace("'", "''")
+    connection.execute(f"attach '{path}' as published (read_only)")
+    changed = connection.execute(
+        """
+        select before.invoice_id, before.currency, before.total_amount, after.total_amount
+        from published.marts.fct_invoices as before
+        left join marts.fct_invoices as after
+            on before.invoice_id = after.invoice_id and after.status = 'issued'
+        where
+            before.status = 'issued'
+            and after.content_hash is distinct from before.content_hash
+        order by before.invoice_id
+        """
+    ).fetchall()
+    connection.execute("detach published")
+    if changed:
+        named = [f"{name} ({currency} {old} -> {new})" for name, currency, old, new in changed]
+        more = f" and {len(named) - _NAMED} more" if len(named) > _NAMED else ""
+        raise PublicationError(
+            f"{len(named)} issued invoices would change: {', '.join(named[:_NAMED])}{more}. What"
+            " was entered for the past and takes usage away from them (an end, a rename, a second"
+            " subscription) has to hold from the last settlement on instead; a new release of"
+            " Meterhouse that rates otherwise needs a folder of its own (METERHOUSE_DATA)"
+        )
 
 
 def mark_stale(serving: Path, *, reason: str, as_of: str, failed_at: datetime) -> None:

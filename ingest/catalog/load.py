@@ -139,10 +139,22 @@ def _refusals(
     for row in new["catalog_products"]:
         yield from _terms(row, stored["catalog_products"].rows, watermark)
     if watermark is not None:
-        subscriptions = stored["catalog_subscriptions"].latest
-        for row in new["catalog_subscriptions"]:
-            if latest := subscriptions.get((row.values["subscription_id"],)):
-                yield from _subscription(row, latest, watermark)
+        for row, replaced in _changed("catalog_subscriptions", new, stored):
+            yield from _subscription(row, replaced, watermark)
+            yield from _end(row, replaced, "ended_at", watermark)
+        for row, replaced in _changed("catalog_credentials", new, stored):
+            yield from _end(row, replaced, "valid_to", watermark)
+
+
+def _changed(
+    name: str, new: Mapping[str, list[TableRow]], stored: Mapping[str, _Stored]
+) -> Iterator[tuple[TableRow, Mapping[str, Any]]]:
+    """Yield the new rows of a table that replace one, with the row that each replaces."""
+    table = next(table for table in TABLES if table.name == name)
+    for row in new[name]:
+        latest = stored[name].latest.get(_key(table, row.values))
+        if latest is not None:
+            yield row, latest
 
 
 def _recording(
@@ -191,6 +203,16 @@ def _subscription(
                 text = f"cannot change, the subscription is settled up to {_shown(watermark)}"
                 remedy = "End it and start a new one"
                 yield row.document.problem((written,), f"{text}. {remedy}")
+
+
+def _end(
+    row: TableRow, latest: Mapping[str, Any], column: str, watermark: datetime
+) -> Iterator[Problem]:
+    """Refuse an end that moves within what is settled: issued invoices would lose or gain usage."""
+    ends = {row.values[column], latest[column]}
+    if len(ends) > 1 and any(end is not None and end < watermark for end in ends):
+        text = f"cannot move to or from an instant before {_shown(watermark)}, which is settled"
+        yield row.document.problem((column,), f"{text}. Let it end then or later")
 
 
 def _append(lake: Path, new: Mapping[str, list[TableRow]], recorded_at: datetime | None) -> None:

@@ -22,6 +22,7 @@ _WHOLE = re.compile(r"\d{1,13}(\.0+)?", re.ASCII)
 _COST = re.compile(r"\d{1,13}(\.\d{1,120})?([eE][+-]?\d{1,2})?", re.ASCII)
 # What rounds to 10^13 is too much already.
 _COST_LIMIT = Decimal(10) ** 13 - COST_STEP / 2
+_COUNTS = ("inputTokenCount", "outputTokenCount")
 _TIMES = frozenset({"requestTime", "responseTime", "completionStartTime"})
 _COLUMNS = identity.FIELDS | _TIMES | {"transactionId", "sourceId", "billingSkipped"}
 
@@ -44,8 +45,8 @@ def read(record: Mapping[str, Json]) -> Event:
             model=required(record, "model"),
             input_tokens=_tokens(record, "inputTokenCount"),
             output_tokens=_tokens(record, "outputTokenCount"),
-            cache_read_tokens=_tokens(record, "cacheReadTokenCount") or 0,
-            cache_creation_tokens=_tokens(record, "cacheCreationTokenCount") or 0,
+            cache_read_tokens=_tokens(record, "cacheReadTokenCount"),
+            cache_creation_tokens=_tokens(record, "cacheCreationTokenCount"),
             sent_cost=_cost(record.get("totalCost")),
         ),
         is_billing_skipped=str(record.get("billingSkipped")).lower() == "true",
@@ -53,7 +54,13 @@ def read(record: Mapping[str, Json]) -> Event:
 
 
 def _tokens(record: Mapping[str, Json], name: str) -> int | None:
-    text = text_of(record.get(name)) or ""
+    """Return a count; none was sent means none were used, unless no count was sent at all.
+
+    A count that can't be read is None: what it cost is unknown, and must not pass for nothing.
+    """
+    text = text_of(record.get(name))
+    if not text:
+        return 0 if any(text_of(record.get(field)) for field in _COUNTS) else None
     return int(Decimal(text)) if _WHOLE.fullmatch(text) else None
 
 

@@ -10,7 +10,14 @@ import pytest
 
 from ingest import serving
 from ingest.paths import DataPaths
-from ingest.serving import KEPT_SNAPSHOTS, Snapshot, current_snapshot, mark_stale, publish
+from ingest.serving import (
+    KEPT_SNAPSHOTS,
+    PublicationError,
+    Snapshot,
+    current_snapshot,
+    mark_stale,
+    publish,
+)
 
 PUBLISHED_AT = datetime(2026, 3, 1, 2, tzinfo=UTC)
 AS_OF = datetime(2026, 3, 1, 1, tzinfo=UTC)
@@ -18,8 +25,17 @@ WAREHOUSE = """
 create schema marts;
 create schema intermediate;
 create table intermediate.int_secret as select 1 as secret;
-create table marts.fct_invoices (invoice_id varchar, total decimal(38, 2));
-insert into marts.fct_invoices values ('a', 10.10), ('b', 5.05);
+create table marts.fct_invoices (
+    invoice_id varchar,
+    total decimal(38, 2),
+    currency varchar,
+    status varchar,
+    total_amount decimal(38, 2),
+    content_hash varchar
+);
+insert into marts.fct_invoices values
+    ('a', 10.10, 'USD', 'draft', 10.10, 'hash of a'),
+    ('b', 5.05, 'USD', 'issued', 5.05, 'hash of b');
 comment on table marts.fct_invoices is 'One row per invoice, the customer''s own.';
 comment on column marts.fct_invoices.total is 'Sum of the invoice''s lines.';
 create view marts.rpt_totals as select sum(total) as total from marts.fct_invoices;
@@ -61,6 +77,25 @@ def asked(path: Path, sql: str) -> list[tuple[Any, ...]]:
 def change_an_invoice(paths: DataPaths) -> None:
     with duckdb.connect(str(paths.warehouse)) as connection:
         connection.execute("update marts.fct_invoices set total = 20 where invoice_id = 'a'")
+
+
+@pytest.mark.parametrize(
+    ("change", "after"),
+    [
+        ("update marts.fct_invoices set content_hash = 'x', total_amount = 9", "9.00"),
+        ("update marts.fct_invoices set status = 'draft'", "None"),
+        ("delete from marts.fct_invoices", "None"),
+    ],
+)
+def test_a_build_that_changes_an_issued_invoice_is_not_published(
+    paths: DataPaths, change: str, after: str
+) -> None:
+    before = published(paths)
+    with duckdb.connect(str(paths.warehouse)) as connection:
+        connection.execute(change)
+    with pytest.raises(PublicationError, match=rf"1 issued invoices .* b \(USD 5.05 -> {after}\)"):
+        published(paths, "build-2", PUBLISHED_AT + timedelta(hours=1))
+    assert current_snapshot(paths.serving) == before
 
 
 def test_nothing_is_published_before_the_first_publication(tmp_path: Path) -> None:

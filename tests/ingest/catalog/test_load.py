@@ -274,9 +274,20 @@ def test_a_subscription_that_is_not_settled_may_change(
     assert load(catalog, lake, NOW).rows_new["catalog_subscriptions"] == 1
 
 
-def test_a_subscription_may_end_in_the_settled_past(catalog: Path, lake: Path, edit: Edit) -> None:
+def test_nothing_ends_in_the_settled_past(catalog: Path, lake: Path, edit: Edit) -> None:
     load(catalog, lake)
     edit("subscriptions.csv", "2026-01-15,", "2026-01-15,2026-02-15")
+    edit("credentials.csv", "2026-02-28", "2026-02-15")
+    text = "cannot move to or from an instant before 2026-04-01T00:00:00Z, which is settled"
+    assert refusal(catalog, lake, NOW, SETTLED) == [
+        f"credentials.csv:2:5: valid_to: {text}. Let it end then or later",
+        f"subscriptions.csv:2:8: ended_at: {text}. Let it end then or later",
+    ]
+
+
+def test_what_goes_on_may_end_from_the_watermark_on(catalog: Path, lake: Path, edit: Edit) -> None:
+    load(catalog, lake)
+    edit("subscriptions.csv", "2026-01-15,", "2026-01-15,2026-04-30")
     assert load(catalog, lake, NOW, SETTLED).rows_new["catalog_subscriptions"] == 1
 
 

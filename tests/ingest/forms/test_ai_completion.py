@@ -109,7 +109,6 @@ def test_a_completion_names_its_provider_and_model(line: str) -> None:
         ("-1", None),
         ('"1_000"', None),
         ('"\u0967"', None),
-        ("null", None),
         ("true", None),
         ("10000000000000", None),
     ],
@@ -117,13 +116,27 @@ def test_a_completion_names_its_provider_and_model(line: str) -> None:
 def test_tokens_are_whole_numbers_or_unknown(said: str, tokens: int | None) -> None:
     ai = read(parse(f'{{{CALL},"inputTokenCount":{said}}}')).ai
     assert ai is not None
-    assert (ai.input_tokens, ai.output_tokens) == (tokens, None)
+    assert ai.input_tokens == tokens
 
 
-def test_cached_tokens_that_are_not_sent_are_none_used() -> None:
-    ai = read(parse(f"{{{CALL}}}")).ai
+@pytest.mark.parametrize("sent", ['"inputTokenCount":7', '"outputTokenCount":7'])
+def test_a_count_that_is_not_sent_beside_another_is_zero(sent: str) -> None:
+    ai = read(parse(f"{{{CALL},{sent}}}")).ai
     assert ai is not None
-    assert (ai.cache_read_tokens, ai.cache_creation_tokens) == (0, 0)
+    counts = [ai.input_tokens, ai.output_tokens, ai.cache_read_tokens, ai.cache_creation_tokens]
+    assert sorted(counts) == [0, 0, 0, 7]
+
+
+def test_what_a_call_without_any_count_used_is_unknown() -> None:
+    ai = read(parse(f'{{{CALL},"inputTokenCount":null}}')).ai
+    assert ai is not None
+    assert (ai.input_tokens, ai.output_tokens, ai.cache_read_tokens) == (None, None, None)
+
+
+def test_a_cached_count_that_cannot_be_read_is_unknown_not_zero() -> None:
+    ai = read(parse(f'{{{CALL},"inputTokenCount":7,"cacheReadTokenCount":"many"}}')).ai
+    assert ai is not None
+    assert ai.cache_read_tokens is None
 
 
 @pytest.mark.parametrize(

@@ -50,7 +50,8 @@ lines as (
         adjusted_kind as charged_kind,
         item_key,
         catalog_order,
-        item_name || coalesce(': ' || element_value, '') || ', late usage' as description,
+        item_name || coalesce(': ' || element_value, '') || ', adjustment of '
+        || {{ invoice_id('subscription_id', 'period_ordinal') }} as description,
         item_name,
         {{ null_of('int') }} as tier_number,
         {{ null_of('string') }} as tier_name,

@@ -27,8 +27,12 @@ tokens as (
         events.cache_creation_tokens,
         events.output_tokens,
         case
+            when
+                providers.input_includes_cache_reads
+                and events.input_tokens < events.cache_read_tokens
+                then 0
             when providers.input_includes_cache_reads
-                then greatest(events.input_tokens - events.cache_read_tokens, 0)
+                then events.input_tokens - events.cache_read_tokens
             else events.input_tokens
         end as input_tokens,
         (
@@ -98,7 +102,8 @@ costed as (
         coalesce(tokens.sent_cost, priced.cost_amount) as cost_amount,
         case
             when tokens.sent_cost is not null then 'sent'
-            else coalesce(priced.origin, 'unpriced')
+            when priced.cost_amount is not null then priced.origin
+            else 'unpriced'
         end as cost_origin,
         coalesce(priced.known_at, tokens.known_at) as cost_known_at
     from tokens

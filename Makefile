@@ -27,7 +27,7 @@ $(VENV)/installed: requirements.lock pyproject.toml
 	@$(VENV)/bin/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
-$(DAGSTER_HOME)/dagster.yaml: dagster.yaml
+$(DAGSTER_HOME)/dagster.yaml: dagster_project/instance.yaml
 	@mkdir -p $(@D)
 	@cp $< $@
 

@@ -1,8 +1,10 @@
 """The `meterhouse` command. Data goes to standard output, everything else to standard error."""
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
 import cyclopts
 from rich.console import Console
@@ -55,7 +57,7 @@ def check(folder: Path = CATALOG) -> None:
         console.print(escape(str(error)), soft_wrap=True)
         sys.exit(INVALID)
     console.print(
-        f"The catalogue is sound: {len(checked.products)} products,"
+        f"The catalogue is sound: {len(checked.first_terms())} products,"
         f" {len(checked.subscriptions)} subscriptions, {len(checked.credentials)} credentials."
     )
 
@@ -189,19 +191,29 @@ def import_prices(*, accept_changes: bool = False) -> None:
 
 
 @app.command(name="settle")
-def settle(*, as_of: Annotated[str, cyclopts.Parameter(name="--as-of")]) -> None:
+def settle(*, as_of: str | None = None) -> None:
     """Rate what is known before an instant, prove it and publish it.
 
     Parameters
     ----------
     as_of
-        The instant, with an offset, such as 2026-03-01T01:00:00Z.
+        The instant, with an offset, such as 2026-03-01T01:00:00Z; by default this one.
     """
-    from dagster_project.settling import SettlementFailedError, settle_in_process
+    from dagster_project.settling import settle_in_process
+    from ingest.settlements import format_as_of
+
+    with settlement_errors():
+        settle_in_process(as_of or format_as_of(now()), console)
+
+
+@contextmanager
+def settlement_errors() -> Iterator[None]:
+    """Turn what a settlement refuses, or fails at, into a message and an exit code."""
+    from dagster_project.settling import SettlementFailedError
     from ingest.settlements import SettlementError
 
     try:
-        settle_in_process(as_of, console)
+        yield
     except SettlementError as error:
         fail(error, CONFLICT)
     except SettlementFailedError as error:
@@ -210,7 +222,7 @@ def settle(*, as_of: Annotated[str, cyclopts.Parameter(name="--as-of")]) -> None
 
 @app.command(name="quarantine")
 def quarantine() -> None:
-    """Print every record that could not be read as JSON lines: where it was, why, and its text."""
+    """Print, as JSON lines, every record that could not be read: its place, why, and its text."""
     import json
 
     from ingest.landing import quarantined_records
@@ -222,7 +234,8 @@ def quarantine() -> None:
 @app.command(name="demo")
 def demo() -> None:
     """Take the real events of `seeds/demo` all the way to issued invoices, and show them."""
-    demonstration.run(console)
+    with settlement_errors():
+        demonstration.run(console)
 
 
 def main() -> None:

@@ -25,10 +25,15 @@ def run(console: Console) -> None:
     from dagster_project.settling import settle_in_process
     from ingest.catalog.load import load_catalog
     from ingest.prices import import_ai_prices
-    from ingest.settlements import watermark
+    from ingest.settlements import SettlementError, format_as_of, parse_as_of, watermark
 
     paths = data_paths()
     settled_until = watermark(paths.lake)
+    if settled_until and settled_until > parse_as_of(AS_OF):
+        raise SettlementError(
+            f"{paths.root} is settled until {format_as_of(settled_until)}, later than the"
+            " demonstration. Run it in a folder of its own: METERHOUSE_DATA=… make demo"
+        )
     console.print("[bold]1. Catalogue[/bold] from seeds/catalog")
     report = load_catalog(
         PROJECT_ROOT / "seeds" / "catalog", paths.lake, recorded_at=None, watermark=settled_until

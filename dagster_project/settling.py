@@ -8,6 +8,7 @@ from pathlib import Path
 from shutil import copyfile
 
 import dagster as dg
+import duckdb
 from rich.console import Console
 
 from dagster_project.clock import now
@@ -48,7 +49,29 @@ def settle_in_process(as_of_text: str, console: Console) -> tuple[Snapshot, bool
     if made is None:
         raise SettlementFailedError("the settlement published nothing")
     console.print(f"Settled and published: build {made.build_id}, every check passed.")
+    _print_counts(paths.serving / made.file, console)
     return made, True
+
+
+def _print_counts(snapshot: Path, console: Console) -> None:
+    """Say what is in a build, and what was left for a later one."""
+    with duckdb.connect(str(snapshot), read_only=True) as connection:
+        issued, drafts, billable, later = connection.execute(
+            """
+            select
+                (select count(*) from marts.fct_invoices where status = 'issued'),
+                (select count(*) from marts.fct_invoices where status = 'draft'),
+                (select count(*) from marts.fct_events where status = 'billable'),
+                (
+                    select coalesce(sum(event_count), 0)
+                    from marts.rpt_event_accounting
+                    where fate = 'not_yet_known'
+                )
+            """
+        ).fetchall()[0]
+    console.print(f"{issued:,} invoices issued, {drafts:,} drafts, {billable:,} billable events.")
+    if later:
+        console.print(f"{later:,} records became known later; the next settlement has them.")
 
 
 def _run_job(as_of: datetime, console: Console) -> None:
@@ -85,7 +108,7 @@ def _instance() -> dg.DagsterInstance:
     home = Path(os.environ.setdefault("DAGSTER_HOME", str(data_paths().root / "dagster")))
     home.mkdir(parents=True, exist_ok=True)
     if not (home / "dagster.yaml").exists():
-        copyfile(PROJECT_ROOT / "dagster.yaml", home / "dagster.yaml")
+        copyfile(PROJECT_ROOT / "dagster_project" / "instance.yaml", home / "dagster.yaml")
     return dg.DagsterInstance.get()
 
 

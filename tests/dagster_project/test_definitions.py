@@ -43,7 +43,7 @@ def test_every_truth_is_an_asset_check(graph):
 
 
 def test_only_one_run_at_a_time_writes_the_warehouse():
-    settings = YAML(typ="safe").load(PROJECT_ROOT / "dagster.yaml")
+    settings = YAML(typ="safe").load(PROJECT_ROOT / "dagster_project" / "instance.yaml")
 
     assert {dbt_models.op.pool, snapshot.op.pool} == {"warehouse"}
     assert settings["concurrency"]["pools"] == {"default_limit": 1, "granularity": "op"}

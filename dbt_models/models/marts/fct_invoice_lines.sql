@@ -38,6 +38,8 @@ final as (
         amount,
         usage_quantity,
         usage_event_count,
+        previous_quantity,
+        previous_amount,
         adjusts_invoice_id
     from invoiced
 )

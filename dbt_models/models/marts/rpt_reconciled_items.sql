@@ -118,7 +118,7 @@ items as (
     union all
     select
         'tiers_sum_to_their_usage' as reconciliation,
-        'units' as unit,
+        metric_key as unit,
         invoice_id || '/' || metric_key as item_id,
         usage_quantity as left_amount,
         quantity as right_amount
@@ -126,7 +126,7 @@ items as (
     union all
     select
         'events_aggregate_to_their_line' as reconciliation,
-        'units' as unit,
+        lines.metric_key as unit,
         lines.invoice_line_id as item_id,
         lines.usage_quantity as left_amount,
         events_by_line.quantity as right_amount
@@ -136,7 +136,7 @@ items as (
     union all
     select
         'credentials_add_up_to_their_subscription' as reconciliation,
-        'units' as unit,
+        usage_by_subscription.metric_key as unit,
         concat_ws(
             '/',
             usage_by_subscription.subscription_id,

@@ -45,6 +45,8 @@ totals as (
 changes as (
     select
         *,
+        lag(amount) over by_closing as previous_amount,
+        lag(quantity) over by_closing as previous_quantity,
         (amount - lag(amount) over by_closing)::decimal(28, 4) as change_amount,
         (quantity - lag(quantity) over by_closing)::decimal(25, 12) as change_quantity,
         (event_count - lag(event_count) over by_closing)::bigint as change_event_count
@@ -69,7 +71,9 @@ adjusted as (
         change_quantity as quantity,
         change_amount as amount,
         change_quantity as usage_quantity,
-        change_event_count as usage_event_count
+        change_event_count as usage_event_count,
+        previous_quantity,
+        previous_amount
     from changes
     where closing_ordinal > period_ordinal and change_amount <> 0
     union all
@@ -86,7 +90,9 @@ adjusted as (
         quantity,
         amount,
         null::decimal(25, 12) as usage_quantity,
-        null::bigint as usage_event_count
+        null::bigint as usage_event_count,
+        null::decimal(25, 12) as previous_quantity,
+        0::decimal(28, 4) as previous_amount
     from charges
     where kind = 'element_fee' and closing_ordinal > period_ordinal and amount <> 0
 )

@@ -37,7 +37,9 @@ lines as (
         fixed_amount,
         amount,
         usage_quantity,
-        usage_event_count
+        usage_event_count,
+        {{ null_of('decimal(25, 12)') }} as previous_quantity,
+        {{ null_of('decimal(28, 4)') }} as previous_amount
     from charges
     union all
     select
@@ -63,7 +65,9 @@ lines as (
         {{ null_of('decimal(28, 4)') }} as fixed_amount,
         amount,
         usage_quantity,
-        usage_event_count
+        usage_event_count,
+        previous_quantity,
+        previous_amount
     from adjusted
 ),
 

@@ -103,6 +103,10 @@ costed as (
         case
             when tokens.sent_cost is not null then 'sent'
             when priced.cost_amount is not null then priced.origin
+            when
+                tokens.input_tokens + tokens.output_tokens + tokens.cache_read_tokens
+                + tokens.cache_creation_tokens is null
+                then 'unreadable'
             else 'unpriced'
         end as cost_origin,
         coalesce(priced.known_at, tokens.known_at) as cost_known_at

@@ -83,8 +83,9 @@ def show(snapshot: Path) -> None:
         _print(
             out,
             connection,
-            "select replace(reconciliation, '_', ' ') as truth, unit, checked_count as checked,"
-            " break_count as breaks, difference from marts.rpt_reconciliation order by all",
+            "select replace(reconciliation, '_', ' ') as truth, sum(checked_count)::int as checked,"
+            " sum(break_count)::int as breaks, max(abs(difference)) as \"largest difference\""
+            " from marts.rpt_reconciliation group by all order by all",
         )
     out.print("Next: [bold]make dashboard[/bold]   the numbers, down to the events of a line")
     out.print("      [bold]make dagster[/bold]     the runs, the assets and their checks")

@@ -76,16 +76,18 @@ def load(folder: Path = CATALOG, *, recorded_at: Literal["now", "as-valid"] = "n
     """
     from ingest.catalog.load import load_catalog
     from ingest.catalog.problems import CatalogError
+    from ingest.lake import locked
     from ingest.settlements import watermark
 
     lake = data_paths().lake
     try:
-        report = load_catalog(
-            folder,
-            lake,
-            recorded_at=now() if recorded_at == "now" else None,
-            watermark=watermark(lake),
-        )
+        with locked(lake):
+            report = load_catalog(
+                folder,
+                lake,
+                recorded_at=now() if recorded_at == "now" else None,
+                watermark=watermark(lake),
+            )
     except CatalogError as error:
         console.print(escape(str(error)), soft_wrap=True)
         sys.exit(INVALID)

@@ -43,12 +43,6 @@ def point_dbt_to_the_data() -> None:
     os.environ["DO_NOT_TRACK"] = "1"
 
 
-def on_new_upstream_data() -> dg.AutomationCondition[dg.AssetKey]:
-    """Run when an upstream table changed, even while some have never been landed."""
-    condition = dg.AutomationCondition
-    return condition.eager().without(~condition.any_deps_missing())
-
-
 class LayeredDbtTranslator(DagsterDbtTranslator):
     """Name every dbt node `<schema>/<name>` and group it by its layer folder."""
 

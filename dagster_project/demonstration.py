@@ -84,7 +84,7 @@ def show(snapshot: Path) -> None:
             out,
             connection,
             "select replace(reconciliation, '_', ' ') as truth, sum(checked_count)::int as checked,"
-            " sum(break_count)::int as breaks, max(abs(difference)) as \"largest difference\""
+            ' sum(break_count)::int as breaks, max(abs(difference)) as "largest difference"'
             " from marts.rpt_reconciliation group by all order by all",
         )
     out.print("Next: [bold]make dashboard[/bold]   the numbers, down to the events of a line")

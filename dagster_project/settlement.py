@@ -1,14 +1,27 @@
 """Which build a settlement makes."""
 
 import hashlib
-import json
+from collections.abc import Mapping
 from datetime import datetime
+from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 
-from dagster_project.dbt_project import DBT_FOLDER, dbt_project
-from ingest.settlements import format_as_of, lake_fingerprint
+from dagster_project.dbt_project import DBT_FOLDER
+from ingest.catalog.load import catalog_version
+from ingest.lake import locked
+from ingest.paths import DataPaths
+from ingest.serving import Checks
+from ingest.settlements import (
+    format_as_of,
+    lake_fingerprint,
+    record_settlement,
+    refuse_unsettleable,
+)
+
+_ENGINE = ("duckdb", "dbt-core", "dbt-duckdb")
 
 
 class SettlementConfig(dg.Config):
@@ -21,20 +34,44 @@ class SettlementConfig(dg.Config):
     as_of: str
 
 
+def begin_settlement(paths: DataPaths, as_of: datetime, *, now: datetime) -> dict[str, str]:
+    """Move the watermark to `as_of`, before anything is read; return what dbt is to be told.
+
+    What lands from now on belongs to the next build, and can't claim to have been known before.
+
+    Raises:
+        SettlementError: `as_of` can't be settled.
+    """
+    with locked(paths.lake):
+        refuse_unsettleable(paths, as_of, now=now)
+        build = build_id(paths.lake, as_of)
+        record_settlement(paths.lake, as_of=as_of, build_id=build, settled_at=now)
+        return {
+            "as_of": format_as_of(as_of),
+            "build_id": build,
+            "catalog_version": catalog_version(paths.lake),
+        }
+
+
 def build_id(lake: Path, as_of: datetime) -> str:
-    """Return the id of a build: equal lake, models and `as_of` give equal invoices and id."""
+    """Return the id of a build: equal lake, models, engine and `as_of` give an equal id."""
     digest = hashlib.sha256()
     digest.update(lake_fingerprint(lake).encode())
-    digest.update(format_as_of(as_of).encode())
+    digest.update(f"{format_as_of(as_of)} {[version(name) for name in _ENGINE]}".encode())
     root = DBT_FOLDER.parent
     folders = [DBT_FOLDER / "models", DBT_FOLDER / "macros", root / "seeds/reference"]
-    for path in sorted(path for folder in folders for path in folder.rglob("*") if path.is_file()):
+    files = [path for folder in folders for path in folder.rglob("*") if path.is_file()]
+    for path in sorted([*files, DBT_FOLDER / "dbt_project.yml"]):
         digest.update(str(path.relative_to(root)).encode())
         digest.update(path.read_bytes())
     return digest.hexdigest()[:12]
 
 
-def dbt_test_count() -> int:
-    """Return how many data tests a settlement has to pass."""
-    manifest = json.loads(dbt_project().manifest_path.read_text(encoding="utf-8"))
-    return sum(node["resource_type"] == "test" for node in manifest["nodes"].values())
+def checks_of(run_results: Mapping[str, Any]) -> Checks:
+    """Count the data tests that a dbt run made, and those that passed."""
+    states = [
+        result["status"]
+        for result in run_results["results"]
+        if result["unique_id"].startswith("test.")
+    ]
+    return Checks(total=len(states), passed=states.count("pass"))

@@ -19,6 +19,8 @@ from ingest.serving import Snapshot, current_snapshot, mark_stale
 from ingest.settlements import format_as_of, parse_as_of, refuse_unsettleable
 
 _LAST_LINES = 25
+_PID = "meterhouse/pid"
+_UNFINISHED = (dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED)
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _FAILED_NODE = re.compile(r"Failure in \w+ (\w+)")
 
@@ -79,6 +81,8 @@ def _run_job(as_of: datetime, console: Console) -> None:
     from dagster_project.definitions import defs
     from dagster_project.defs.settlement import settlement_run_config
 
+    instance = _instance()
+    _release_dead_runs(instance)
     title = f"Settling as of {as_of:%Y-%m-%d %H:%M} UTC"
     with settling(console, title) as stream, redirect_stdout(stream):
         result = (
@@ -87,7 +91,8 @@ def _run_job(as_of: datetime, console: Console) -> None:
             .execute_in_process(
                 run_config=settlement_run_config(format_as_of(as_of))
                 | {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
-                instance=_instance(),
+                instance=instance,
+                tags={_PID: str(os.getpid())},
                 raise_on_error=False,
             )
         )
@@ -101,6 +106,25 @@ def _run_job(as_of: datetime, console: Console) -> None:
         f"{reason}. Nothing was published, the last good build stays; the whole run is in"
         f" `make dagster`\n{last_lines}"
     )
+
+
+def _release_dead_runs(instance: dg.DagsterInstance) -> None:
+    """End the runs whose process is gone, so that they don't hold the warehouse for ever."""
+    unfinished = dg.RunsFilter(job_name="settlement", statuses=[*_UNFINISHED])
+    for run in instance.get_runs(unfinished):
+        if _PID in run.tags and not _is_alive(int(run.tags[_PID])):
+            instance.report_run_failed(run, "its process is gone")
+            instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
+
+
+def _is_alive(process_id: int) -> bool:
+    try:
+        os.kill(process_id, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def _instance() -> dg.DagsterInstance:

@@ -1,6 +1,9 @@
 """The lake: one folder of immutable Parquet files per table, read by every engine as it is."""
 
+import fcntl
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pyarrow as pa
@@ -63,7 +66,7 @@ SEGMENTS = pa.schema(
         ("landed_at", INSTANT),
     ]
 )
-# What people are called: the one place of the event side that an erasure has to reach.
+# What people are called behind their keys. Quarantined records hold their text as well.
 IDENTIFIERS = pa.schema(
     [
         ("segment_id", pa.string()),
@@ -102,6 +105,18 @@ TABLES = {
     "ai_prices": AI_PRICES,
     "settlements": SETTLEMENTS,
 }
+
+
+@contextmanager
+def locked(lake: Path) -> Iterator[None]:
+    """Hold the lake against other writers, and a settlement against what is still being landed.
+
+    The lock belongs to the process: it ends with it, however it ends.
+    """
+    lake.mkdir(parents=True, exist_ok=True)
+    with (lake / ".lock").open("w", encoding="utf-8") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def _sync(path: Path) -> None:

@@ -21,7 +21,6 @@ from ingest.settlements import watermark
 from ingest.strict_json import Json
 
 SEGMENT_RECORDS = 200_000
-MAX_RAW_TEXT = 64_000
 # A file that is still being copied into the inbox keeps changing.
 INBOX_SETTLE_SECONDS = 5
 
@@ -84,27 +83,41 @@ def land_file(
         LandingError: events say that they were received before what is settled already.
     """
     lake.prepare(lake_folder)
-    name = _segment_name(path, rules)
-    listing = lake_folder / "segments" / f"{name}.parquet"
-    if listing.exists():
-        return _report_of(path, listing)
-    settled_until = watermark(lake_folder)
-    segments = [
-        _Segment.of(f"{name}-{ordinal:04}", chunk, rules, now)
-        for ordinal, chunk in enumerate(_chunks(read_records(path), progress))
-    ]
-    for segment in segments:
-        segment.refuse_what_would_rewrite_history(path, settled_until)
+    # A settlement waits for what is being landed, or is over: then what comes now is later.
+    with lake.locked(lake_folder):
+        name = _segment_name(path)
+        listing = lake_folder / "segments" / f"{name}.parquet"
+        if listing.exists():
+            return _report_of(path, listing)
+        settled_until = watermark(lake_folder)
+        landed_at = max(now, settled_until or now)
+        segments = [
+            _Segment.of(f"{name}-{ordinal:04}", chunk, rules, landed_at)
+            for ordinal, chunk in enumerate(_chunks(read_records(path), progress))
+        ]
+        for segment in segments:
+            segment.refuse_what_would_rewrite_history(path, settled_until)
+        _write(segments, lake_folder, listing, path, landed_at)
+    return _report(path, lake_folder, segments)
+
+
+def _write(
+    segments: Sequence["_Segment"],
+    lake_folder: Path,
+    listing: Path,
+    path: Path,
+    landed_at: datetime,
+) -> None:
     staged = [pair for segment in segments for pair in segment.stage(lake_folder)]
     for temporary, final in staged:
         lake.commit(temporary, final)
     # A landing that was cut short on another day left the same records elsewhere.
-    for leftover in {*lake_folder.rglob(f"{name}-*.parquet")} - {final for _, final in staged}:
+    leftovers = {*lake_folder.rglob(f"{listing.stem}-*.parquet")} - {final for _, final in staged}
+    for leftover in leftovers:
         leftover.unlink()
     # Listed all at once and last: a file is visible as a whole, or not at all.
-    rows = [segment.listed(path, now) for segment in segments]
+    rows = [segment.listed(path, landed_at) for segment in segments]
     lake.write(pa.Table.from_pylist(rows, schema=lake.SEGMENTS), listing)
-    return _report(path, lake_folder, segments)
 
 
 def quarantined_records(lake_folder: Path) -> Iterator[dict[str, str | int]]:
@@ -126,8 +139,9 @@ def quarantined_records(lake_folder: Path) -> Iterator[dict[str, str | int]]:
             }
 
 
-def _segment_name(path: Path, rules: LandingRules) -> str:
-    digest = hashlib.sha256(f"{rules}\n".encode())
+def _segment_name(path: Path) -> str:
+    """Return a name made of the bytes alone: read by other rules it is still the same file."""
+    digest = hashlib.sha256()
     with path.open("rb") as file:
         while block := file.read(1 << 20):
             digest.update(block)
@@ -184,7 +198,7 @@ class _Segment:
                     | {
                         "reason": refusal.reason,
                         "detail": refusal.detail,
-                        "raw_text": record.raw_text[:MAX_RAW_TEXT],
+                        "raw_text": record.raw_text,
                         "received_at": now,
                     }
                 )

@@ -26,6 +26,14 @@ class PublicationError(Exception):
 
 
 @dataclass(frozen=True)
+class Checks:
+    """How many data tests a build had to pass, and did."""
+
+    total: int
+    passed: int
+
+
+@dataclass(frozen=True)
 class Snapshot:
     """A published build."""
 
@@ -49,14 +57,36 @@ def current_snapshot(serving: Path) -> Snapshot | None:
     )
 
 
-def publish(paths: DataPaths, *, checks_passed: int, published_at: datetime) -> Snapshot:
+def record_proof(warehouse: Path, *, build_id: str, checks: Checks) -> None:
+    """Note which build the warehouse holds whole, and how its checks went."""
+    said = {"build_id": build_id, "total": checks.total, "passed": checks.passed}
+    _replace(_proof(warehouse), json.dumps(said))
+
+
+def _proof(warehouse: Path) -> Path:
+    return warehouse.with_suffix(".proof.json")
+
+
+def _proven(warehouse: Path, build_id: str) -> Checks:
+    path = _proof(warehouse)
+    said = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    if said.get("build_id") != build_id or said["passed"] < said["total"]:
+        raise PublicationError(
+            f"build {build_id} in the warehouse has not passed all of its checks; run the whole"
+            " settlement job"
+        )
+    return Checks(said["total"], said["passed"])
+
+
+def publish(paths: DataPaths, *, published_at: datetime) -> Snapshot:
     """Copy the marts of the warehouse into a new snapshot and point `CURRENT` to it, last.
 
-    The caller has seen every check pass; one that is cut short leaves `CURRENT` as it was. Which
+    A publication that is cut short leaves `CURRENT` as it was. Which
     build it is, and as of when, the warehouse says itself (`marts.rpt_settlement`).
 
     Raises:
-        PublicationError: an invoice that is out would change or be gone.
+        PublicationError: not every check of this build has passed, or an invoice that is out would
+            change or be gone.
     """
     paths.serving.mkdir(parents=True, exist_ok=True)
     # Settlements run one at a time: what is unfinished here was cut short.
@@ -67,6 +97,7 @@ def publish(paths: DataPaths, *, checks_passed: int, published_at: datetime) -> 
         as_of, build_id = connection.execute(
             "select as_of, build_id from marts.rpt_settlement"
         ).fetchall()[0]
+        checks = _proven(paths.warehouse, build_id)
         _refuse_changed_invoices(connection, paths.serving)
         name = f"serving-{build_id}-{published_at:%Y%m%dT%H%M%S%f}.duckdb"
         staged = paths.serving / f"_{name}"
@@ -79,15 +110,16 @@ def publish(paths: DataPaths, *, checks_passed: int, published_at: datetime) -> 
                 as_of,
                 $published_at::timestamp as published_at,
                 catalog_version,
-                $checks::int as checks_total,
-                $checks::int as checks_passed,
+                $total::int as checks_total,
+                $passed::int as checks_passed,
                 event_count,
                 invoice_count
             from marts.rpt_settlement
             """,
             {
                 "published_at": published_at.astimezone(UTC).replace(tzinfo=None),
-                "checks": checks_passed,
+                "total": checks.total,
+                "passed": checks.passed,
             },
         )
         connection.execute("checkpoint snapshot")
@@ -193,17 +225,22 @@ def _point_to(serving: Path, snapshot: Snapshot) -> None:
         "as_of": snapshot.as_of.isoformat(),
         "published_at": snapshot.published_at.isoformat(),
     }
-    for path in (serving / snapshot.file, serving):
-        descriptor = os.open(path, os.O_RDONLY)
-        os.fsync(descriptor)
-        os.close(descriptor)
+    _sync(serving / snapshot.file)
     _replace(serving / "CURRENT", json.dumps(said))
 
 
 def _replace(path: Path, text: str) -> None:
     staged = path.with_name(f"_{path.name}")
     staged.write_text(text, encoding="utf-8")
+    _sync(staged)
     staged.replace(path)
+    _sync(path.parent)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    os.fsync(descriptor)
+    os.close(descriptor)
 
 
 def _drop_old(serving: Path, current: Snapshot, now: datetime) -> None:

@@ -1,10 +1,14 @@
-"""Altair charts; colours come from the theme, so that both light and dark are legible.
+"""Altair charts, legible on both light and dark pages.
+
+A name has the same colour under every filter: the charts take all names, of which they draw some.
+Names beyond the colours begin with the first again.
 
 A bar's length is a float, which is exact enough for a pixel. What is read, the tooltip, is text
 made from the decimal.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import cycle
 from typing import Any
 
 import altair as alt
@@ -14,9 +18,28 @@ from streamlit_app import formats
 
 HEIGHT = 280
 HEIGHT_WITH_LEGEND_BELOW = 360
+# The theme's colours, after Okabe and Ito, then others that keep apart from them.
+COLOURS = (
+    "#0072B2",
+    "#E69F00",
+    "#009E73",
+    "#CC79A7",
+    "#56B4E9",
+    "#D55E00",
+    "#F0E442",
+    "#882255",
+    "#999933",
+    "#AA4499",
+    "#117733",
+    "#A5744F",
+)
+LEFT_OVER = {"Other": "#999999", "No model": "#666666", "Unattributed": "#666666"}
+BILLING = ("Billable", "Not billable")
 
 
-def revenue_by_product(rows: pl.DataFrame, *, currency: str, minor_unit: int) -> alt.Chart:
+def revenue_by_product(
+    rows: pl.DataFrame, *, products: Sequence[str], currency: str, minor_unit: int
+) -> alt.Chart:
     """Stack revenue by product per month; accrued revenue is paler than invoiced."""
     data = _drawn(rows, "amount", lambda amount: formats.money(amount, minor_unit)).with_columns(
         pl.col("month").map_elements(formats.month, return_dtype=pl.String).alias("label")
@@ -25,9 +48,16 @@ def revenue_by_product(rows: pl.DataFrame, *, currency: str, minor_unit: int) ->
         alt.Chart(data, height=HEIGHT)
         .mark_bar(size=36)
         .encode(
-            x=alt.X("label:N", title="Settlement month", sort=None, axis=alt.Axis(labelAngle=0)),
+            x=alt.X(
+                "label:N",
+                title="Settlement period began in",
+                sort=None,
+                axis=alt.Axis(labelAngle=0),
+            ),
             y=alt.Y("length:Q", title=f"Revenue ({currency})"),
-            color=alt.Color("product:N", title="Product", sort=None),
+            color=alt.Color(
+                "product:N", title="Product", scale=_coloured(products, shown=rows["product"])
+            ),
             opacity=alt.Opacity(
                 "state:O",
                 title="State",
@@ -37,7 +67,7 @@ def revenue_by_product(rows: pl.DataFrame, *, currency: str, minor_unit: int) ->
             ),
             order=alt.Order("state:N", sort="descending"),
             tooltip=[
-                alt.Tooltip("label:N", title="Month"),
+                alt.Tooltip("label:N", title="Period began in"),
                 alt.Tooltip("product:N", title="Product"),
                 alt.Tooltip("state:N", title="State"),
                 alt.Tooltip("text:N", title=f"Revenue ({currency})"),
@@ -47,18 +77,28 @@ def revenue_by_product(rows: pl.DataFrame, *, currency: str, minor_unit: int) ->
     return chart
 
 
-def cost_by_day(rows: pl.DataFrame, *, part: str) -> alt.Chart:
+def cost_by_day(rows: pl.DataFrame, *, part: str, names: Sequence[str]) -> alt.Chart:
     """Stack cost by model or product per day."""
     title = f"Cost ({formats.COST_CURRENCY})"
-    return _daily(_drawn(rows, "cost_amount", formats.cost), "part", part, title)
+    colours = _coloured(names, shown=rows["part"])
+    return _daily(_drawn(rows, "cost_amount", formats.cost), "part", part, title, colours)
 
 
 def usage_by_day(rows: pl.DataFrame, *, measure: str, title: str) -> alt.Chart:
     """Stack events or tokens per day by whether they are billable."""
-    return _daily(_drawn(rows, measure, formats.count), "billing", "Billing", title)
+    colours = _coloured(BILLING, shown=rows["billing"])
+    return _daily(_drawn(rows, measure, formats.count), "billing", "Billing", title, colours)
 
 
-def _daily(data: pl.DataFrame, part: str, part_title: str, title: str) -> alt.Chart:
+def _coloured(names: Sequence[str], *, shown: pl.Series) -> alt.Scale:
+    colours = dict(zip(names, cycle(COLOURS), strict=False)) | LEFT_OVER
+    domain = [name for name in colours if name in shown]
+    return alt.Scale(domain=domain, range=[colours[name] for name in domain])
+
+
+def _daily(
+    data: pl.DataFrame, part: str, part_title: str, title: str, colours: alt.Scale
+) -> alt.Chart:
     chart: alt.Chart = (
         alt.Chart(data, height=HEIGHT_WITH_LEGEND_BELOW)
         .mark_bar()
@@ -69,7 +109,7 @@ def _daily(data: pl.DataFrame, part: str, part_title: str, title: str) -> alt.Ch
             color=alt.Color(
                 f"{part}:N",
                 title=None,
-                sort=None,
+                scale=colours,
                 legend=alt.Legend(orient="bottom", columns=2, labelLimit=220),
             ),
             tooltip=[

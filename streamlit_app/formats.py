@@ -4,6 +4,8 @@ import re
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
+import polars as pl
+
 NOTHING = "–"  # noqa: RUF001 the dash that finance tables print for "no value"
 COST_CURRENCY = "USD"
 COST_DIGITS = 2
@@ -12,6 +14,11 @@ COST_DIGITS = 2
 def money(amount: Decimal | None, minor_unit: int) -> str:
     """Write an amount with its currency's digits; the currency stands on the label."""
     return NOTHING if amount is None else f"{amount:,.{minor_unit}f}"
+
+
+def difference(amount: Decimal, minor_unit: int) -> str:
+    """Write the difference of two amounts with its sign."""
+    return f"{amount:+,.{minor_unit}f}"
 
 
 def cost(amount: Decimal | None) -> str:
@@ -81,9 +88,19 @@ def last_day(ended_at: datetime) -> date:
 
 def tier_range(lower_bound: Decimal, upper_bound: Decimal | None) -> str:
     """Write the units of a tier: above its lower bound, up to its upper bound."""
-    if upper_bound is None:
-        return f"over {number(lower_bound)}"
-    return f"{number(lower_bound)}–{number(upper_bound)}"  # noqa: RUF001 a range takes an en dash
+    bounds = [f"over {number(lower_bound)}"] if lower_bound else []
+    if upper_bound is not None:
+        bounds.append(f"up to {number(upper_bound)}")
+    return " ".join(bounds) or "all"
+
+
+def csv(rows: pl.DataFrame) -> bytes:
+    """Write rows as CSV: decimals with all their digits, dates and instants (UTC) in ISO form.
+
+    Text that a spreadsheet would run as a formula is led by an apostrophe.
+    """
+    guarded = rows.with_columns(pl.col(pl.String).str.replace(r"^([=+\-@\t\r])", "'${1}"))
+    return guarded.write_csv(datetime_format="%Y-%m-%dT%H:%M:%S%.fZ").encode()
 
 
 def verdict(holds: bool | None) -> str:  # noqa: FBT001 the truth itself is the argument

@@ -55,6 +55,7 @@ class InvoiceScope:
     customers: tuple[str, ...] = ()
     month: str | None = None
     search: str = ""
+    hide_zero: bool = False
 
     @property
     def parameters(self) -> dict[str, Parameter]:
@@ -66,6 +67,7 @@ class InvoiceScope:
             "customers": list(self.customers) or None,
             "month": self.month,
             "search": self.search.strip().lower(),
+            "hide_zero": self.hide_zero,
         }
 
 
@@ -137,10 +139,30 @@ def customers(file: str) -> list[str]:
     )
 
 
-def revenue_totals(file: str, scope: Scope) -> Row:
-    """Return revenue and margin of the scope, and their change from as many months before.
+def drawn_products(file: str) -> list[str]:
+    """Return the names of all products that have revenue or usage, whatever the scope."""
+    return _column(
+        file,
+        """
+        select product_name from marts.rpt_margin_by_customer
+        union
+        select product_name from marts.rpt_usage_daily where product_id is not null
+        order by product_name
+        """,
+    )
 
-    A change is null where the months before had nothing; margin is null unless revenue is in USD.
+
+def drawn_models(file: str) -> list[str]:
+    """Return the names of all models that were called, whatever the scope."""
+    return _column(file, "select distinct model from marts.rpt_usage_daily order by model")
+
+
+def revenue_totals(file: str, scope: Scope) -> Row:
+    """Return revenue, its cost and margin, and their change from as many months before.
+
+    Cost is rounded to the cent before it is taken from revenue, so that what is shown adds up. A
+    change is null where the months before had nothing; all but revenue means nothing unless
+    revenue is in USD.
     """
     return _one(
         file,
@@ -174,9 +196,12 @@ def revenue_totals(file: str, scope: Scope) -> Row:
                 coalesce(sum(invoiced_amount) filter (is_now), 0) as invoiced_amount,
                 coalesce(sum(accrued_amount) filter (is_now), 0) as accrued_amount,
                 coalesce(sum(revenue_amount) filter (is_now), 0) as revenue_amount,
-                sum(margin_amount) filter (is_now) as margin_amount,
+                coalesce(sum(cost_amount) filter (is_now), 0) as exact_cost_amount,
+                coalesce(round(sum(cost_amount) filter (is_now), 2), 0) as cost_amount,
+                sum(margin_amount) filter (is_now) as exact_margin_amount,
                 sum(invoiced_amount) filter (not is_now) as earlier_invoiced_amount,
                 sum(revenue_amount) filter (not is_now) as earlier_revenue_amount,
+                sum(cost_amount) filter (not is_now) as earlier_cost_amount,
                 sum(margin_amount) filter (not is_now) as earlier_margin_amount
             from scoped
         ),
@@ -184,7 +209,8 @@ def revenue_totals(file: str, scope: Scope) -> Row:
         rated as (
             select
                 *,
-                (margin_amount / nullif(revenue_amount, 0))::decimal(18, 6) as margin_ratio,
+                revenue_amount - cost_amount as margin_amount,
+                (exact_margin_amount / nullif(revenue_amount, 0))::decimal(18, 6) as margin_ratio,
                 (earlier_margin_amount / nullif(earlier_revenue_amount, 0))::decimal(18, 6)
                     as earlier_margin_ratio
             from summed
@@ -194,6 +220,8 @@ def revenue_totals(file: str, scope: Scope) -> Row:
             *,
             (invoiced_amount / nullif(earlier_invoiced_amount, 0) - 1)::decimal(18, 6)
                 as invoiced_change,
+            (exact_cost_amount / nullif(earlier_cost_amount, 0) - 1)::decimal(18, 6)
+                as cost_change,
             margin_ratio - earlier_margin_ratio as margin_ratio_change
         from rated
         """,
@@ -202,7 +230,7 @@ def revenue_totals(file: str, scope: Scope) -> Row:
 
 
 def usage_totals(file: str, scope: Scope) -> Row:
-    """Return events, tokens and cost of the scope's days, and their change as above."""
+    """Return events, tokens and cost of the scope's days, and the change of events as above."""
     return _one(
         file,
         """
@@ -235,8 +263,7 @@ def usage_totals(file: str, scope: Scope) -> Row:
                 coalesce(sum(cost_amount) filter (is_now), 0) as cost_amount,
                 coalesce(sum(cost_amount) filter (is_now and product_id is null), 0)
                     as unattributed_cost_amount,
-                sum(event_count) filter (not is_now) as earlier_event_count,
-                sum(cost_amount) filter (not is_now) as earlier_cost_amount
+                sum(event_count) filter (not is_now) as earlier_event_count
             from scoped
         )
 
@@ -244,8 +271,7 @@ def usage_totals(file: str, scope: Scope) -> Row:
             *,
             (unattributed_cost_amount / nullif(cost_amount, 0))::decimal(18, 6)
                 as unattributed_ratio,
-            (event_count / nullif(earlier_event_count, 0) - 1)::decimal(18, 6) as event_change,
-            (cost_amount / nullif(earlier_cost_amount, 0) - 1)::decimal(18, 6) as cost_change
+            (event_count / nullif(earlier_event_count, 0) - 1)::decimal(18, 6) as event_change
         from summed
         """,
         scope.usage,
@@ -278,6 +304,7 @@ def revenue_by_month(file: str, scope: Scope) -> pl.DataFrame:
             strftime(months.period_month, '%Y-%m') as month,
             coalesce(sum(scoped.invoiced_amount), 0) as invoiced_amount,
             coalesce(sum(scoped.accrued_amount), 0) as accrued_amount,
+            coalesce(sum(scoped.cost_amount), 0) as cost_amount,
             coalesce(sum(scoped.margin_amount), 0) as margin_amount,
             coalesce(
                 sum(scoped.margin_amount)
@@ -434,7 +461,6 @@ def usage_by_month(file: str, scope: Scope) -> pl.DataFrame:
         select
             strftime(months.usage_month, '%Y-%m') as month,
             coalesce(sum(scoped.event_count), 0)::bigint as event_count,
-            coalesce(sum(scoped.cost_amount), 0) as cost_amount,
             coalesce(sum(scoped.cost_amount) filter (scoped.product_id is null), 0)
                 as unattributed_cost_amount,
             coalesce(sum(scoped.unpriced_event_count), 0)::bigint as unpriced_event_count
@@ -528,13 +554,36 @@ def event_accounting(file: str) -> pl.DataFrame:
 
 
 def unpriced_models(file: str) -> pl.DataFrame:
-    """Return the models whose events have no cost, most events first."""
+    """Return the models whose events have no cost and why, most events first."""
     return fetch(
         file,
         """
-        select provider, model, event_count, total_tokens
+        select provider, model, reason, event_count, total_tokens
         from marts.rpt_unpriced_models
-        order by event_count desc, provider, model
+        order by event_count desc, provider, model, reason
+        """,
+        {},
+    )
+
+
+def unread_elements(file: str) -> pl.DataFrame:
+    """Return the metrics to which billable events add nothing, most events first."""
+    return fetch(
+        file,
+        """
+        select
+            product_name,
+            metric_name,
+            element,
+            source_id,
+            absent_event_count,
+            unreadable_event_count
+        from marts.rpt_unread_elements
+        order by
+            absent_event_count + unreadable_event_count desc,
+            product_name,
+            metric_name,
+            source_id
         """,
         {},
     )
@@ -561,6 +610,7 @@ def invoice_sums(file: str, scope: InvoiceScope) -> list[Row]:
                 and ($customers is null or organization_name in $customers)
                 and ($month is null or strftime(period_started_at, '%Y-%m') = $month)
                 and contains(lower(invoice_id), $search)
+                and (not $hide_zero or total_amount <> 0)
         )
 
         select
@@ -592,6 +642,7 @@ def other_currencies(file: str, scope: InvoiceScope) -> list[Row]:
             and ($customers is null or organization_name in $customers)
             and ($month is null or strftime(period_started_at, '%Y-%m') = $month)
             and contains(lower(invoice_id), $search)
+            and (not $hide_zero or total_amount <> 0)
         group by currency
         order by currency
         """,
@@ -615,6 +666,7 @@ def invoices(file: str, scope: InvoiceScope) -> pl.DataFrame:
                 (period_ended_at - interval 1 microsecond)::date as last_day,
                 due_date,
                 status,
+                currency,
                 total_amount,
                 line_count,
                 subscription_name
@@ -626,6 +678,7 @@ def invoices(file: str, scope: InvoiceScope) -> pl.DataFrame:
                 and ($customers is null or organization_name in $customers)
                 and ($month is null or strftime(period_started_at, '%Y-%m') = $month)
                 and contains(lower(invoice_id), $search)
+                and (not $hide_zero or total_amount <> 0)
             order by period_ended_at desc, invoice_id
             limit $row_limit
         )
@@ -665,12 +718,15 @@ def invoice(file: str, invoice_id: str) -> Row | None:
     return rows[0] if rows else None
 
 
-def lines(file: str, invoice_id: str) -> list[Row]:
-    """Return the lines of an invoice in the order in which they are printed."""
-    return _rows(
+def lines(file: str, invoice_id: str) -> pl.DataFrame:
+    """Return the lines of an invoice as they are printed; an adjustment with what is new by it."""
+    return fetch(
         file,
         """
-        select *
+        select
+            *,
+            previous_quantity + quantity as new_quantity,
+            previous_amount + amount as new_amount
         from marts.fct_invoice_lines
         where invoice_id = $invoice_id
         order by line_number

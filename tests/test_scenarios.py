@@ -14,6 +14,14 @@ import pytest
 from ingest.paths import DataPaths
 from tests.deployment import Deployment
 
+# Among them instants at which something becomes known: the very closing, and the middle of a month.
+SETTLEMENTS = (
+    "2026-02-01T01:00:00Z",
+    "2026-02-10T00:00:00Z",
+    "2026-03-01T01:00:00Z",
+    "2026-04-15T12:00:00Z",
+    "2027-01-01T00:00:00Z",
+)
 STORIES = sorted(path.parent for path in (Path(__file__).parent / "scenarios").glob("*/given"))
 
 
@@ -38,6 +46,32 @@ def billed(tmp_path_factory) -> Iterator[duckdb.DuckDBPyConnection]:
         made.rate("2027-01-01T00:00:00Z")
         with duckdb.connect(str(made.paths.warehouse)) as warehouse:
             yield warehouse
+
+
+@pytest.fixture(scope="module")
+def issued_in_time(tmp_path_factory) -> Iterator[dict[str, dict[str, str]]]:
+    """The hashes of the invoices that are out at several instants, settled one after another."""
+    with pytest.MonkeyPatch.context() as environment:
+        made = Deployment(DataPaths(tmp_path_factory.mktemp("in_time") / "data"), environment)
+        for story in STORIES:
+            made.load(story / "given" / "catalog")
+            made.land([story / "given" / "events.csv"], "received_at")
+        issued = {}
+        for as_of in SETTLEMENTS:
+            made.rate(as_of)
+            rows = made.query(
+                "select invoice_id, content_hash from marts.fct_invoices where status = 'issued'"
+            )
+            issued[as_of] = dict(rows)
+        yield issued
+
+
+def test_an_invoice_that_is_out_stays_as_it_is(issued_in_time):
+    *earlier, last = SETTLEMENTS
+    for as_of in earlier:
+        changed = issued_in_time[as_of].items() - issued_in_time[last].items()
+        assert issued_in_time[as_of], f"nothing is issued as of {as_of}"
+        assert not changed, f"issued as of {as_of} and changed since: {sorted(changed)}"
 
 
 def read_csv(path: Path) -> list[list[str]]:

@@ -5,6 +5,7 @@ import dagster as dg
 from dagster_project.clock import now
 from ingest.catalog.load import load_catalog
 from ingest.catalog.schemas import TABLES
+from ingest.lake import locked
 from ingest.landing import LandingRules, inbox_files, land_file
 from ingest.paths import PROJECT_ROOT, data_paths
 from ingest.prices import import_ai_prices
@@ -55,9 +56,10 @@ def landed_tables(
 def catalog_tables() -> Iterator[dg.MaterializeResult[None]]:
     """Load what is new in the catalogue's folder; a refused catalogue loads nothing."""
     lake = data_paths().lake
-    report = load_catalog(
-        PROJECT_ROOT / "seeds/catalog", lake, recorded_at=now(), watermark=watermark(lake)
-    )
+    with locked(lake):
+        report = load_catalog(
+            PROJECT_ROOT / "seeds/catalog", lake, recorded_at=now(), watermark=watermark(lake)
+        )
     for table in CATALOG_TABLE_NAMES:
         yield dg.MaterializeResult(
             asset_key=dg.AssetKey(["raw", table]),

@@ -1,5 +1,6 @@
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import dagster as dg
@@ -7,11 +8,10 @@ from dagster_dbt import DbtCliResource, dbt_assets
 
 from dagster_project.clock import now
 from dagster_project.dbt_project import LayeredDbtTranslator, dbt_project
-from dagster_project.settlement import SettlementConfig, build_id, dbt_test_count
-from ingest.catalog.load import catalog_version
+from dagster_project.settlement import SettlementConfig, begin_settlement, checks_of
 from ingest.paths import data_paths
-from ingest.serving import mark_stale, publish
-from ingest.settlements import format_as_of, parse_as_of, record_settlement, refuse_unsettleable
+from ingest.serving import current_snapshot, mark_stale, publish, record_proof
+from ingest.settlements import format_as_of, parse_as_of
 
 
 @dbt_assets(
@@ -24,18 +24,15 @@ def dbt_models(
     context: dg.AssetExecutionContext, dbt: DbtCliResource, config: SettlementConfig
 ) -> Iterator[object]:
     """Rate everything known before `as_of`; each dbt test reports as an asset check."""
-    as_of = parse_as_of(config.as_of)
-    refuse_unsettleable(data_paths(), as_of, now=now())
-    lake = data_paths().lake
-    # Taken before anything is read: what lands meanwhile belongs to the next build.
-    variables = {
-        "as_of": format_as_of(as_of),
-        "build_id": build_id(lake, as_of),
-        "catalog_version": catalog_version(lake),
-    }
+    paths = data_paths()
+    variables = begin_settlement(paths, parse_as_of(config.as_of), now=now())
     # Unit tests prove the models on made-up rows; that is for CI, not for every settlement.
     command = ["build", "--exclude-resource-type", "unit_test", "--vars", json.dumps(variables)]
-    yield from dbt.cli(command, context=context).stream()
+    invocation = dbt.cli(command, context=context)
+    yield from invocation.stream()
+    if not context.is_subset:
+        checks = checks_of(invocation.get_artifact("run_results.json"))
+        record_proof(paths.warehouse, build_id=variables["build_id"], checks=checks)
 
 
 @dg.asset(
@@ -46,15 +43,8 @@ def dbt_models(
     kinds={"duckdb"},
 )
 def snapshot() -> dg.MaterializeResult[None]:
-    """Publish the marts. It is reached only after every dbt test has passed."""
-    paths = data_paths()
-    published = publish(paths, checks_passed=dbt_test_count(), published_at=now())
-    record_settlement(
-        paths.lake,
-        as_of=published.as_of,
-        build_id=published.build_id,
-        settled_at=published.published_at,
-    )
+    """Publish the marts, if the whole build has passed its tests."""
+    published = publish(data_paths(), published_at=now())
     return dg.MaterializeResult(metadata={"build_id": published.build_id, "file": published.file})
 
 
@@ -86,10 +76,16 @@ def settlement_run_config(as_of: str) -> dict[str, object]:
 @dg.run_failure_sensor(monitored_jobs=[settlement], default_status=dg.DefaultSensorStatus.RUNNING)
 def failed_settlement(context: dg.RunFailureSensorContext) -> None:
     """Tell the dashboard that it shows the last good build, and why."""
-    run_config: Any = context.dagster_run.run_config
+    serving = data_paths().serving
+    ended = context.instance.get_run_stats(context.dagster_run.run_id).end_time
+    failed_at = datetime.fromtimestamp(ended, UTC) if ended else now()
+    published = current_snapshot(serving)
+    if published and published.published_at > failed_at:
+        return
+    ops: Any = context.dagster_run.run_config.get("ops", {})
     mark_stale(
-        data_paths().serving,
+        serving,
         reason=context.failure_event.message or "the settlement failed",
-        as_of=run_config["ops"][dbt_models.op.name]["config"]["as_of"],
-        failed_at=now(),
+        as_of=ops.get(dbt_models.op.name, {}).get("config", {}).get("as_of", ""),
+        failed_at=failed_at,
     )

@@ -5,7 +5,7 @@
 {% macro read_folder(folder) %}{{ return(adapter.dispatch('read_folder')(folder)) }}{% endmacro %}
 {% macro duckdb__read_folder(folder) -%}
     {#- What a writer has not finished begins with an underscore; Spark skips it by itself. -#}
-    read_parquet('{{ folder }}/**/[!_]*.parquet', union_by_name = true, hive_partitioning = false)
+    read_parquet('{{ folder | replace("'", "''") }}/**/[!_]*.parquet', union_by_name = true, hive_partitioning = false)
 {%- endmacro %}
 {% macro spark__read_folder(folder) %}parquet.`{{ folder }}`{% endmacro %}
 

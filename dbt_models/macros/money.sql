@@ -10,6 +10,11 @@
     end
 {%- endmacro %}
 
+{# What tokens cost in USD; its digits leave room to add several of them on both engines. #}
+{% macro token_cost(tokens, usd_per_token) -%}
+    ({{ tokens }}::decimal(19, 0) * {{ usd_per_token }})::decimal(30, 12)
+{%- endmacro %}
+
 {# The one rounding of a line: half away from zero, to the currency's minor unit. #}
 {% macro rounded_to_minor_unit(amount, minor_unit) -%}
     case {{ minor_unit }}

@@ -19,6 +19,7 @@
 {% macro seconds_between(earlier, later) %}date_diff('second', {{ earlier }}, {{ later }}){% endmacro %}
 {% macro sha256_hex(text) %}sha256({{ text }}){% endmacro %}
 {% macro surrogate_key(parts) %}md5({{ parts[0] }}){% endmacro %}
+{% macro token_cost(tokens, usd_per_token) %}({{ tokens }} * {{ usd_per_token }}){% endmacro %}
 {% macro to_local(instant, zone) %}timezone({{ zone }}, {{ instant }}){% endmacro %}
 {% macro to_utc(local_time, zone) %}timezone({{ zone }}, {{ local_time }}){% endmacro %}
 {% macro utc(instant) %}timezone('UTC', {{ instant }}){% endmacro %}

@@ -1,5 +1,7 @@
 """Invoices, and how each came about: lines, tiers, events and credentials."""
 
+from urllib.parse import urlencode
+
 import polars as pl
 import streamlit as st
 
@@ -44,8 +46,9 @@ def choose_scope(currencies: list[str]) -> queries.InvoiceScope:
         search = st.text_input(
             "Invoice number contains", key="search", bind="query-params", type="search"
         )
+        hide_zero = st.toggle("Hide invoices of 0", key="hide_zero", bind="query-params")
     return queries.InvoiceScope(
-        currency, tuple(statuses), tuple(products), tuple(customers), month, search or ""
+        currency, tuple(statuses), tuple(products), tuple(customers), month, search or "", hide_zero
     )
 
 
@@ -87,7 +90,7 @@ def show_list(scope: queries.InvoiceScope, minor_unit: int) -> None:
 
     opened = st.query_params.get("invoice")
     st.dataframe(
-        rows.drop("listed_amount"),
+        rows.drop("listed_amount", "currency"),
         key="invoices",
         hide_index=True,
         height=min(390, 38 + 35 * rows.height),
@@ -113,23 +116,24 @@ def show_list(scope: queries.InvoiceScope, minor_unit: int) -> None:
         },
     )
     _show_sum(rows, queries.invoice_sums(SNAPSHOT, scope)[0], scope.currency, minor_unit)
+    _offer(rows.drop("listed_amount"), f"invoices-{scope.currency}")
 
 
 def show_header(invoice: queries.Row) -> None:
     """Show what stands at the head of an invoice."""
     st.header(f"Invoice {formats.literal(invoice['invoice_id'])}")
-    started_at, ended_at = invoice["period_started_at"], invoice["period_ended_at"]
+    is_draft, cut_off_at = invoice["status"] == "draft", invoice["cut_off_at"]
     fields = {
         "Customer": invoice["organization_name"],
         "Product": f"{invoice['product_name']} ({invoice['product_id']})",
         "Subscription": invoice["subscription_name"],
         "Status": invoice["status"],
-        f"Total ({invoice['currency']})": formats.money(
-            invoice["total_amount"], invoice["minor_unit"]
-        ),
-        "Period (UTC)": formats.period(started_at, ended_at),
-        "Last included day": formats.day(formats.last_day(ended_at)),
-        "Counts what was known before": formats.instant(invoice["cut_off_at"]),
+        **_totals(invoice),
+        "Period (UTC)": formats.period(invoice["period_started_at"], invoice["period_ended_at"]),
+        "Will be issued on" if is_draft else "Issue date": formats.day(cut_off_at),
+        "Will count what is known before"
+        if is_draft
+        else "Counts what was known before": formats.instant(cut_off_at),
         "Due": formats.day(invoice["due_date"]),
     }
     grid = st.grid(min_column_width=230)
@@ -159,7 +163,9 @@ def show_lines(invoice: queries.Row, lines: list[queries.Row]) -> None:
             ],
             "Quantity": [formats.number(line["quantity"]) for line in lines],
             f"Unit rate ({currency})": [formats.number(line["unit_rate"]) for line in lines],
-            f"Fixed ({currency})": [formats.number(line["fixed_amount"]) for line in lines],
+            f"Fixed ({currency})": [
+                formats.money(line["fixed_amount"], minor_unit) for line in lines
+            ],
             f"Amount ({currency})": [formats.money(line["amount"], minor_unit) for line in lines],
         },
         words=("Kind", "Description", "Period"),
@@ -176,7 +182,8 @@ def show_tiers(invoice: queries.Row, lines: list[queries.Row]) -> None:
     """Show per metric how its quantity was cut into tiers and rated."""
     currency, minor_unit = invoice["currency"], invoice["minor_unit"]
     metrics = queries.rated_metrics(SNAPSHOT, invoice["invoice_id"], minor_unit)
-    if not metrics:
+    adjustments = [line for line in lines if line["kind"] == "adjustment"]
+    if not metrics and not adjustments:
         st.caption("No line of this invoice has a metric, so that there is nothing to slice.")
     for metric in metrics:
         st.markdown(f"**{formats.literal(metric['metric_name'])}**")
@@ -194,7 +201,9 @@ def show_tiers(invoice: queries.Row, lines: list[queries.Row]) -> None:
                 ],
                 "Units": [formats.number(line["quantity"]) for line in slices],
                 f"× rate ({currency})": [formats.number(line["unit_rate"]) for line in slices],  # noqa: RUF001 the sign of a product
-                f"+ fixed ({currency})": [formats.number(line["fixed_amount"]) for line in slices],
+                f"+ fixed ({currency})": [
+                    formats.money(line["fixed_amount"], minor_unit) for line in slices
+                ],
                 f"= amount ({currency})": [
                     formats.money(line["amount"], minor_unit) for line in slices
                 ],
@@ -210,6 +219,34 @@ def show_tiers(invoice: queries.Row, lines: list[queries.Row]) -> None:
             f"{formats.verdict(metric['amounts_agree'])} the tiers rated again, "
             f"{formats.money(metric['rated_amount'], minor_unit)}"
         )
+    if adjustments:
+        show_adjustments(invoice, adjustments)
+
+
+def show_adjustments(invoice: queries.Row, adjustments: list[queries.Row]) -> None:
+    """Show what adjustments change on earlier invoices: before, after and the difference."""
+    currency, minor_unit = invoice["currency"], invoice["minor_unit"]
+    st.markdown("**Adjustments of earlier invoices**")
+    _show_table(
+        {
+            "Line": [str(line["line_number"]) for line in adjustments],
+            "Description": [line["description"] for line in adjustments],
+            "Adjusts": [line["adjusts_invoice_id"] for line in adjustments],
+            "Units before": [formats.number(line["previous_quantity"]) for line in adjustments],
+            "Units after": [formats.number(line["new_quantity"]) for line in adjustments],
+            f"Before ({currency})": [
+                formats.money(line["previous_amount"], minor_unit) for line in adjustments
+            ],
+            f"After ({currency})": [
+                formats.money(line["new_amount"], minor_unit) for line in adjustments
+            ],
+            f"Difference ({currency})": [
+                formats.difference(line["amount"], minor_unit) for line in adjustments
+            ],
+        },
+        words=("Description", "Adjusts"),
+        alternative=f"Adjustments on invoice {invoice['invoice_id']}",
+    )
 
 
 def show_events(invoice: queries.Row, lines: list[queries.Row]) -> None:
@@ -224,7 +261,7 @@ def show_events(invoice: queries.Row, lines: list[queries.Row]) -> None:
     amount = formats.money(line["amount"], invoice["minor_unit"])
     st.markdown(
         f"**{formats.literal(line['description'])}**, {amount} {invoice['currency']}  \n"
-        f"{_evidence_text(line, evidence)}"
+        f"{_evidence_text(line, evidence, invoice['minor_unit'])}"
     )
     events = queries.line_events(SNAPSHOT, line["invoice_line_id"])
     if events.is_empty():
@@ -296,7 +333,8 @@ def show_invoice(invoice_id: str) -> None:
         )
         return
     show_header(invoice)
-    lines = queries.lines(SNAPSHOT, invoice_id)
+    listed = queries.lines(SNAPSHOT, invoice_id)
+    lines = listed.to_dicts()
     # Only the open tab asks the snapshot.
     in_lines, in_tiers, in_events, in_credentials = st.tabs(
         ["Lines", "Tiers", "Events", "Credentials"], key="tab", bind="query-params"
@@ -304,6 +342,7 @@ def show_invoice(invoice_id: str) -> None:
     if in_lines.open:
         with in_lines:
             show_lines(invoice, lines)
+            _offer(listed, f"invoice-{invoice_id}")
     if in_tiers.open:
         with in_tiers:
             show_tiers(invoice, lines)
@@ -332,7 +371,29 @@ def _show_sum(rows: pl.DataFrame, sums: queries.Row, currency: str, minor_unit: 
     )
 
 
-def _evidence_text(line: queries.Row, evidence: queries.Row) -> str:
+def _totals(invoice: queries.Row) -> dict[str, str]:
+    currency, minor_unit = invoice["currency"], invoice["minor_unit"]
+    total = formats.money(invoice["total_amount"], minor_unit)
+    if invoice["status"] != "draft":
+        return {f"Total ({currency})": total}
+    return {
+        f"Accrued so far ({currency})": formats.money(invoice["accrued_amount"], minor_unit),
+        f"Total if nothing more comes ({currency})": total,
+    }
+
+
+def _offer(rows: pl.DataFrame, name: str) -> None:
+    st.download_button(
+        "Download as CSV",
+        lambda: formats.csv(rows),
+        file_name=f"{name}.csv",
+        mime="text/csv",
+        key=f"download {name}",
+        on_click="ignore",
+    )
+
+
+def _evidence_text(line: queries.Row, evidence: queries.Row, minor_unit: int) -> str:
     events = _counted(evidence["event_count"], "event")
     if line["kind"] == "recurring":
         return "A recurring charge is owed for the period itself; no event is behind it."
@@ -341,7 +402,8 @@ def _evidence_text(line: queries.Row, evidence: queries.Row) -> str:
     if line["kind"] == "adjustment":
         return (
             f"{events} came late, with Σ {formats.number(evidence['quantity'])} units. "
-            "The line is the difference that they make to what was billed."
+            "The line is the difference that they make to what was billed on "
+            f"{_adjusted_invoice(line)}.  \n{_change_text(line, minor_unit)}"
         )
     return (
         f"{events}: {formats.verdict(evidence['counts_agree'])} the "
@@ -349,6 +411,21 @@ def _evidence_text(line: queries.Row, evidence: queries.Row) -> str:
         f"Σ {formats.number(evidence['quantity'])} units: "
         f"{formats.verdict(evidence['quantities_agree'])} the "
         f"{formats.number(line['usage_quantity'])} metered"
+    )
+
+
+def _adjusted_invoice(line: queries.Row) -> str:
+    address = urlencode({"invoice": line["adjusts_invoice_id"], "currency": line["currency"]})
+    return f"[{formats.literal(line['adjusts_invoice_id'])}](invoices?{address})"
+
+
+def _change_text(line: queries.Row, minor_unit: int) -> str:
+    before, after = line["previous_quantity"], line["new_quantity"]
+    units = "" if before is None else f"{formats.number(before)} → {formats.number(after)} units; "
+    return (
+        f"{units}{formats.money(line['previous_amount'], minor_unit)} → "
+        f"{formats.money(line['new_amount'], minor_unit)} {line['currency']}: "
+        f"{formats.difference(line['amount'], minor_unit)}"
     )
 
 

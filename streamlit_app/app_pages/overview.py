@@ -13,7 +13,6 @@ from streamlit_app import charts, formats, queries
 
 SNAPSHOT: str = st.session_state["snapshot"]
 
-SINCE = "vs. before"
 NO_MARGIN = "No margin: cost is in USD, revenue in {currency}, and no rate is assumed between them."
 
 
@@ -99,27 +98,30 @@ def revenue_tiles(scope: queries.Scope, minor_unit: int) -> list[Tile]:
         Tile(
             f"Invoiced revenue ({scope.currency})",
             formats.money(totals["invoiced_amount"], minor_unit),
-            "Lines of issued invoices whose period began in these months.",
+            "Totals of issued invoices whose period began in these months.",
             months["invoiced_amount"],
             delta=formats.change(totals["invoiced_change"]),
-            delta_description=SINCE if totals["invoiced_change"] is not None else None,
+            delta_description=_since(months),
             delta_color="normal",
         ),
         Tile(
             f"Accrued revenue ({scope.currency})",
             formats.money(totals["accrued_amount"], minor_unit),
-            "Lines of drafts: periods that have not closed yet. It changes until they are issued.",
+            "What is earned of drafts: periods that have not closed yet. It changes until they are "
+            "issued.",
             months["accrued_amount"],
         ),
-        *margin_tiles(scope, minor_unit, totals, months),
+        *margin_tiles(scope, totals, months),
     ]
 
 
-def margin_tiles(
-    scope: queries.Scope, minor_unit: int, totals: queries.Row, months: pl.DataFrame
-) -> list[Tile]:
-    """Return the margin and its ratio, or why there is none."""
-    labels = f"Margin ({scope.currency})", "Margin of revenue"
+def margin_tiles(scope: queries.Scope, totals: queries.Row, months: pl.DataFrame) -> list[Tile]:
+    """Return cost, margin and its ratio, or why there are none; margin is revenue less cost."""
+    labels = (
+        f"Cost of revenue ({formats.COST_CURRENCY})",
+        f"Margin ({scope.currency})",
+        "Margin of revenue",
+    )
     if scope.currency != formats.COST_CURRENCY:
         reason = NO_MARGIN.format(currency=scope.currency)
         return [
@@ -129,38 +131,39 @@ def margin_tiles(
     return [
         Tile(
             labels[0],
-            formats.money(totals["margin_amount"], minor_unit),
-            "Invoiced and accrued revenue less the cost of the events metered in its periods.",
-            months["margin_amount"],
+            formats.money(totals["cost_amount"], formats.COST_DIGITS),
+            "What the events metered in the periods of this revenue cost, exactly "
+            f"{formats.number(totals['exact_cost_amount'])}. Events without a price are not in it.",
+            months["cost_amount"],
+            delta=formats.change(totals["cost_change"]),
+            delta_description=_since(months),
+            delta_color="inverse",
         ),
         Tile(
             labels[1],
+            formats.money(totals["margin_amount"], formats.COST_DIGITS),
+            "Invoiced and accrued revenue less its cost.",
+            months["margin_amount"],
+        ),
+        Tile(
+            labels[2],
             formats.percent(totals["margin_ratio"]),
             "Margin by invoiced and accrued revenue; its change is in percentage points.",
             months["margin_ratio"],
             delta=formats.points(totals["margin_ratio_change"]),
-            delta_description=SINCE if totals["margin_ratio_change"] is not None else None,
+            delta_description=_since(months),
             delta_color="normal",
         ),
     ]
 
 
 def usage_tiles(scope: queries.Scope) -> list[Tile]:
-    """Return the figures of usage and of its cost."""
+    """Return the figures of usage, which has no currency of revenue."""
     totals = queries.usage_totals(SNAPSHOT, scope)
     months = queries.usage_by_month(SNAPSHOT, scope)
-    unattributed = f"{formats.cost(totals['unattributed_cost_amount'])} {formats.COST_CURRENCY}"
+    share = formats.percent(totals["unattributed_ratio"])
+    all_cost = f"{formats.cost(totals['cost_amount'])} {formats.COST_CURRENCY}"
     return [
-        Tile(
-            f"Cost ({formats.COST_CURRENCY})",
-            formats.cost(totals["cost_amount"]),
-            "What the events of these days cost, attributed or not. Events without a price are "
-            "not in it. It does not depend on the currency of revenue.",
-            months["cost_amount"],
-            delta=formats.change(totals["cost_change"]),
-            delta_description=SINCE if totals["cost_change"] is not None else None,
-            delta_color="inverse",
-        ),
         Tile(
             "Events metered",
             formats.count(totals["event_count"]),
@@ -168,14 +171,18 @@ def usage_tiles(scope: queries.Scope) -> list[Tile]:
             f"{formats.count(totals['total_tokens'])} tokens.",
             months["event_count"],
             delta=formats.change(totals["event_change"]),
-            delta_description=SINCE if totals["event_change"] is not None else None,
+            delta_description=_since(months),
             delta_color="normal",
         ),
         Tile(
-            "Unattributed cost",
-            formats.percent(totals["unattributed_ratio"]),
-            f"{unattributed} of the cost belong to events for which no subscription was found.",
+            f"Unattributed cost ({formats.COST_CURRENCY})",
+            formats.cost(totals["unattributed_cost_amount"]),
+            f"Of the {all_cost} that all events of these days cost, what belongs to events for "
+            "which no subscription was found: nobody's, in no margin and of no currency of "
+            "revenue.",
             months["unattributed_cost_amount"],
+            delta=f"{share} of all cost",
+            delta_arrow="off",
         ),
         Tile(
             "Unpriced events",
@@ -206,15 +213,20 @@ def show_chart(
 
 
 def show_revenue(scope: queries.Scope, minor_unit: int) -> None:
-    """Show revenue by product per settlement month."""
-    st.header("Revenue")
+    """Show revenue by product per month in which its settlement period began."""
+    st.header("Revenue by start of period")
     rows = queries.revenue_by_product(SNAPSHOT, scope)
     show_chart(
         rows,
-        charts.revenue_by_product(rows, currency=scope.currency, minor_unit=minor_unit),
-        alternative=f"Revenue in {scope.currency} by product per settlement month, {_span(scope)}",
+        charts.revenue_by_product(
+            rows,
+            products=queries.drawn_products(SNAPSHOT),
+            currency=scope.currency,
+            minor_unit=minor_unit,
+        ),
+        alternative=f"Revenue in {scope.currency} by product and start of period, {_span(scope)}",
         labels={
-            "month": "Month",
+            "month": "Settlement period began in",
             "product": "Product",
             "state": "State",
             "amount": f"Revenue ({scope.currency})",
@@ -225,11 +237,14 @@ def show_revenue(scope: queries.Scope, minor_unit: int) -> None:
 def show_cost(scope: queries.Scope) -> None:
     """Show cost per day by model or product."""
     st.header("Cost")
+    st.caption("All events of these days, attributed or not, whatever the currency of revenue.")
     part = _choose("Cost by", ["Model", "Product"], key="cost_by")
-    rows = queries.cost_by_day(SNAPSHOT, scope, by_model=part == "Model")
+    by_model = part == "Model"
+    names = queries.drawn_models(SNAPSHOT) if by_model else queries.drawn_products(SNAPSHOT)
+    rows = queries.cost_by_day(SNAPSHOT, scope, by_model=by_model)
     show_chart(
         rows,
-        charts.cost_by_day(rows, part=part),
+        charts.cost_by_day(rows, part=part, names=names),
         alternative=f"Cost in {formats.COST_CURRENCY} by {part.lower()} per day, {_span(scope)}",
         labels={
             "usage_date": "Day (UTC)",
@@ -254,38 +269,33 @@ def show_usage(scope: queries.Scope) -> None:
 
 
 def show_customers(scope: queries.Scope, minor_unit: int) -> None:
-    """Show revenue, cost and margin per customer, and the cost that is nobody's."""
+    """Show revenue per customer by start of period; in USD also cost and margin."""
     st.header("Customers")
     rows = queries.margin_by_customer(SNAPSHOT, scope)
     if rows.is_empty():
         st.caption(f"No revenue in {scope.currency} in these months.")
         return
     revenue = st.column_config.NumberColumn(format=f"%,.{minor_unit}f")
-    cost = f"%,.{formats.COST_DIGITS}f"
+    has_margin = scope.currency == formats.COST_CURRENCY
+    in_usd = ["cost_amount", "margin_amount", "margin_percent"]
     st.dataframe(
-        rows,
+        rows if has_margin else rows.drop(in_usd),
         hide_index=True,
         placeholder=formats.NOTHING,
-        alt=f"Revenue, cost and margin per customer in {scope.currency}",
+        alt=f"Revenue per customer by start of period in {scope.currency}",
         column_config={
             "organization_name": st.column_config.TextColumn("Customer", pinned=True),
             "invoiced_amount": {**revenue, "label": f"Invoiced ({scope.currency})"},
             "accrued_amount": {**revenue, "label": f"Accrued ({scope.currency})"},
             "revenue_amount": {**revenue, "label": f"Revenue ({scope.currency})"},
-            "cost_amount": st.column_config.NumberColumn(
-                f"Cost ({formats.COST_CURRENCY})", format=cost
-            ),
+            "cost_amount": {**revenue, "label": f"Cost of revenue ({formats.COST_CURRENCY})"},
             "margin_amount": {**revenue, "label": f"Margin ({scope.currency})"},
             "margin_percent": st.column_config.NumberColumn("Margin %", format="%.1f%%"),
             "invoices": st.column_config.LinkColumn("Invoices", display_text="Open"),
         },
     )
-    unattributed = queries.usage_totals(SNAPSHOT, scope)["unattributed_cost_amount"]
-    st.caption(
-        f"Unattributed cost on these days, in no row above: {formats.cost(unattributed)} "
-        f"{formats.COST_CURRENCY}."
-    )
-    if scope.currency != formats.COST_CURRENCY:
+    st.caption("Revenue by start of period; unattributed cost is in no row.")
+    if not has_margin:
         st.caption(NO_MARGIN.format(currency=scope.currency))
 
 
@@ -316,7 +326,7 @@ def show_reconciliation() -> None:
 
 
 def show_data_health() -> None:
-    """Show what became of the records read, and the models without a price."""
+    """Show what became of the records read, and what has no price or adds nothing."""
     st.header("Data health")
     left, right = st.columns(2)
     with left:
@@ -340,20 +350,48 @@ def show_data_health() -> None:
         st.markdown("**Models without a price**")
         unpriced = queries.unpriced_models(SNAPSHOT)
         if unpriced.is_empty():
-            st.caption("✓ Every model that was used has a price.")
-            return
-        st.dataframe(
-            unpriced,
-            hide_index=True,
-            placeholder=formats.NOTHING,
-            alt="Models for which no price is known",
-            column_config={
-                "provider": "Provider",
-                "model": "Model",
-                "event_count": st.column_config.NumberColumn("Events", format="localized"),
-                "total_tokens": st.column_config.NumberColumn("Tokens", format="localized"),
-            },
-        )
+            st.caption("✓ Every call of a model has a cost.")
+        else:
+            st.dataframe(
+                unpriced,
+                hide_index=True,
+                placeholder=formats.NOTHING,
+                alt="Models whose calls have no cost, and why",
+                column_config={
+                    "provider": "Provider",
+                    "model": "Model",
+                    "reason": "Reason",
+                    "event_count": st.column_config.NumberColumn("Events", format="localized"),
+                    "total_tokens": st.column_config.NumberColumn("Tokens", format="localized"),
+                },
+            )
+    show_unread_elements()
+
+
+def show_unread_elements() -> None:
+    """Show the metrics to which billable events add nothing."""
+    st.markdown("**Events that add nothing to a metric**")
+    rows = queries.unread_elements(SNAPSHOT)
+    if rows.is_empty():
+        st.caption("✓ No billable event lacks what a metric of its product adds up.")
+        return
+    st.caption("Billable events that lack the metric's element, or whose value is no number.")
+    st.dataframe(
+        rows,
+        hide_index=True,
+        placeholder=formats.NOTHING,
+        alt="Billable events that add nothing to a metric",
+        column_config={
+            "product_name": "Product",
+            "metric_name": "Metric",
+            "element": "Element",
+            "source_id": "Source",
+            "absent_event_count": st.column_config.NumberColumn("Absent", format="localized"),
+            "unreadable_event_count": st.column_config.NumberColumn(
+                "Unreadable", format="localized"
+            ),
+        },
+    )
 
 
 def _choose(label: str, options: Sequence[str], *, key: str) -> str:
@@ -366,6 +404,10 @@ def _choose(label: str, options: Sequence[str], *, key: str) -> str:
         bind="query-params",
         label_visibility="collapsed",
     )
+
+
+def _since(months: pl.DataFrame) -> str:
+    return f"vs. the {months.height} months before" if months.height > 1 else "vs. the month before"
 
 
 def _span(scope: queries.Scope) -> str:

@@ -455,10 +455,25 @@ def test_every_broken_line_is_kept_with_its_reason_and_its_text(lake: Lake) -> N
     assert landed | set(kept) == set(range(1, len(lines) + 1))
 
 
-def test_a_raw_text_that_is_very_long_is_cut(lake: Lake) -> None:
-    lake.land(lake.write("x" * (landing.MAX_RAW_TEXT + 1)))
+def test_a_raw_text_is_kept_whole_however_long(lake: Lake) -> None:
+    lake.land(lake.write("x" * 200_000))
     (row,) = quarantined_records(lake.folder)
-    assert row["raw_text"] == "x" * landing.MAX_RAW_TEXT
+    assert row["raw_text"] == "x" * 200_000
+
+
+def test_a_file_read_by_other_rules_is_still_the_same_file(lake: Lake) -> None:
+    path = lake.write('{"payload": {"units": 1}}')
+    first = lake.land(path, rules=LandingRules(identification="position"))
+    second = lake.land(path, rules=LandingRules(identification="content"))
+    assert (first.landed_count, second.landed_count) == (1, 0)
+    assert second.was_landed_before
+
+
+def test_what_lands_after_a_settlement_has_begun_is_known_after_it(lake: Lake) -> None:
+    record_settlement(lake.folder, as_of=NOW + timedelta(seconds=10), build_id="b", settled_at=NOW)
+    lake.land(lake.write('{"transactionId": "e", "payload": {"units": 1}}'))
+    (event,) = lake.events()
+    assert event["known_at"] == NOW + timedelta(seconds=10)
 
 
 def test_a_file_of_the_inbox_is_taken_once_it_is_no_longer_written(tmp_path: Path) -> None:

@@ -12,11 +12,13 @@ from ingest import serving
 from ingest.paths import DataPaths
 from ingest.serving import (
     KEPT_SNAPSHOTS,
+    Checks,
     PublicationError,
     Snapshot,
     current_snapshot,
     mark_stale,
     publish,
+    record_proof,
 )
 
 PUBLISHED_AT = datetime(2026, 3, 1, 2, tzinfo=UTC)
@@ -66,7 +68,8 @@ def published(
     """Publish what a settlement left in the warehouse as its build."""
     with duckdb.connect(str(paths.warehouse)) as connection:
         connection.execute("update marts.rpt_settlement set build_id = ?", [build_id])
-    return publish(paths, checks_passed=42, published_at=published_at)
+    record_proof(paths.warehouse, build_id=build_id, checks=Checks(total=42, passed=42))
+    return publish(paths, published_at=published_at)
 
 
 def asked(path: Path, sql: str) -> list[tuple[Any, ...]]:
@@ -96,6 +99,17 @@ def test_a_build_that_changes_an_issued_invoice_is_not_published(
     with pytest.raises(PublicationError, match=rf"1 issued invoices .* b \(USD 5.05 -> {after}\)"):
         published(paths, "build-2", PUBLISHED_AT + timedelta(hours=1))
     assert current_snapshot(paths.serving) == before
+
+
+def test_a_build_that_has_not_passed_its_checks_is_not_published(paths: DataPaths) -> None:
+    with pytest.raises(PublicationError, match=r"build-0 .* has not passed"):
+        publish(paths, published_at=PUBLISHED_AT)
+    record_proof(paths.warehouse, build_id="build-0", checks=Checks(total=42, passed=41))
+    with pytest.raises(PublicationError, match=r"build-0 .* has not passed"):
+        publish(paths, published_at=PUBLISHED_AT)
+    record_proof(paths.warehouse, build_id="another", checks=Checks(total=42, passed=42))
+    with pytest.raises(PublicationError, match=r"build-0 .* has not passed"):
+        publish(paths, published_at=PUBLISHED_AT)
 
 
 def test_nothing_is_published_before_the_first_publication(tmp_path: Path) -> None:
@@ -180,7 +194,7 @@ def test_the_pointer_flips_last(paths: DataPaths, monkeypatch: pytest.MonkeyPatc
 
     monkeypatch.setattr(Path, "replace", noted)
     second = published(paths, "build-2", PUBLISHED_AT + timedelta(hours=1))
-    assert moved == [second.file, "CURRENT"]
+    assert moved == ["warehouse.proof.json", second.file, "CURRENT"]
 
 
 @pytest.mark.parametrize("step", ["_copy_marts", "_point_to"])
@@ -204,7 +218,7 @@ def test_a_warehouse_without_its_settlement_is_not_published(paths: DataPaths) -
     with duckdb.connect(str(paths.warehouse)) as connection:
         connection.execute("drop table marts.rpt_settlement")
     with pytest.raises(duckdb.CatalogException, match="rpt_settlement"):
-        publish(paths, checks_passed=42, published_at=PUBLISHED_AT)
+        publish(paths, published_at=PUBLISHED_AT)
     assert current_snapshot(paths.serving) is None
 
 

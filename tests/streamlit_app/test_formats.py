@@ -1,6 +1,7 @@
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 
+import polars as pl
 import pytest
 
 from streamlit_app import formats
@@ -49,3 +50,25 @@ def test_a_period_of_less_than_days_shows_its_instants() -> None:
 
 def test_text_from_data_is_not_markdown() -> None:
     assert formats.literal("*a*[b](c) :red[d] $x$") == (r"\*a\*\[b\]\(c\) \:red\[d\] \$x\$")
+
+
+def test_tiers_say_what_they_exclude_and_include() -> None:
+    bounds = [("0", "20000000"), ("20000000", "100000000"), ("100000000", None), ("0", None)]
+    assert [
+        formats.tier_range(Decimal(lower), None if upper is None else Decimal(upper))
+        for lower, upper in bounds
+    ] == ["up to 20,000,000", "over 20,000,000 up to 100,000,000", "over 100,000,000", "all"]
+
+
+def test_a_csv_is_exact_and_no_cell_of_text_is_a_formula() -> None:
+    rows = pl.DataFrame(
+        {
+            "name": ["=1+1", "+1", "-1", "@x", "\tx", "\rx", "a=b", None],
+            "amount": [Decimal("-1.500000000000")] * 8,
+            "known_at": [datetime.fromisoformat("2026-02-01T00:00:00.000120")] * 8,
+            "due_date": [date(2026, 2, 3)] * 8,
+        }
+    )
+    read = pl.read_csv(formats.csv(rows), infer_schema=False)
+    assert read["name"].to_list() == ["'=1+1", "'+1", "'-1", "'@x", "'\tx", "'\rx", "a=b", None]
+    assert read.row(0)[1:] == ("-1.500000000000", "2026-02-01T00:00:00.000120Z", "2026-02-03")

@@ -1,5 +1,6 @@
 from streamlit.testing.v1 import AppTest
 
+from streamlit_app import formats, queries, snapshot
 from tests.streamlit_app.published import OpenPage, Publish
 
 PAGE = "app_pages/invoices.py"
@@ -7,6 +8,14 @@ PAGE = "app_pages/invoices.py"
 
 def markdown(page: AppTest) -> str:
     return "\n".join(element.value for element in page.markdown)
+
+
+def header(page: AppTest) -> dict[str, str]:
+    """Return the invoice's fields, whose labels are the captions between the list and the hash."""
+    values = [text.value for text in page.text]
+    labels = [caption.value for caption in page.main.caption]
+    end = next(place for place, label in enumerate(labels) if label.startswith("SHA-256"))
+    return dict(zip(labels[end - len(values) : end], values, strict=True))
 
 
 def test_tiles_and_list_are_the_same_invoices(publish: Publish, open_page: OpenPage) -> None:
@@ -30,13 +39,63 @@ def test_filters_and_search_come_from_the_address(publish: Publish, open_page: O
     assert open_page(PAGE, search="nowhere").info[0].value.startswith("No invoice matches")
 
 
+def test_invoices_of_0_can_be_hidden(publish: Publish, open_page: OpenPage) -> None:
+    publish(changes=["update marts.fct_invoices set total_amount = 0 where status = 'draft'"])
+    assert open_page(PAGE).dataframe[0].value.shape[0] == 2
+    page = open_page(PAGE, hide_zero="true")
+    assert page.dataframe[0].value["invoice_id"].to_list() == ["PHARMA-0001"]
+    assert page.metric[1].delta == "0 invoices"
+    assert "✓ equal" in markdown(page)
+
+
+def test_the_list_and_the_lines_can_be_downloaded(publish: Publish, open_page: OpenPage) -> None:
+    publish()
+    buttons = open_page(PAGE, invoice="PHARMA-0001").get("download_button")
+    assert [button.proto.label for button in buttons] == ["Download as CSV"] * 2
+
+
+def test_downloads_have_every_digit_and_iso_instants(publish: Publish) -> None:
+    publish()
+    file = snapshot.find_snapshot()
+    assert file is not None
+    listed = formats.csv(queries.invoices(file, queries.InvoiceScope("JPY"))).decode()
+    assert "2026-01-01,2026-01-31,2026-03-03,issued,JPY,50.0000" in listed
+    lines = formats.csv(queries.lines(file, "HARBOUR-0001")).decode()
+    assert "2026-01-01T00:00:00Z" in lines
+    assert "12.500000000125" in lines
+
+
+def test_a_draft_says_what_it_will_be(publish: Publish, open_page: OpenPage) -> None:
+    publish(changes=["update marts.fct_invoices set accrued_amount = 2.85 where status = 'draft'"])
+    fields = header(open_page(PAGE, invoice="PHARMA-0002"))
+    assert fields["Accrued so far (USD)"] == "2.85"
+    assert fields["Total if nothing more comes (USD)"] == "4.35"
+    assert fields["Will be issued on"] == "01 Mar 2026"
+    assert fields["Will count what is known before"] == "01 Mar 2026 01:00 UTC"
+
+
+def test_an_issued_invoice_says_what_it_is(publish: Publish, open_page: OpenPage) -> None:
+    publish()
+    fields = header(open_page(PAGE, invoice="PHARMA-0001"))
+    assert fields == {
+        "Customer": "Pharma House",
+        "Product": "Summaries (summaries@1.0.0)",
+        "Subscription": "Pharma summaries",
+        "Status": "issued",
+        "Total (USD)": "3,107.30",
+        "Period (UTC)": "01 Jan 2026 to 31 Jan 2026",
+        "Issue date": "01 Feb 2026",
+        "Counts what was known before": "01 Feb 2026 01:00 UTC",
+        "Due": "03 Mar 2026",
+    }
+
+
 def test_an_address_opens_an_invoice_at_its_lines(publish: Publish, open_page: OpenPage) -> None:
     publish()
     page = open_page(PAGE, invoice="PHARMA-0001")
     assert page.header[0].value == "Invoice PHARMA\\-0001"
-    assert "28 Feb 2026" not in [text.value for text in page.text]
-    assert "31 Jan 2026" in [text.value for text in page.text]
     lines = page.dataframe[1].value
+    assert lines["Fixed (USD)"].to_list() == ["100.00", "0.00", "0.10", "3,000.00"]
     assert lines["Amount (USD)"].to_list() == ["100.00", "4.50", "2.80", "3,000.00"]
     assert "**Total 3,107.30 USD**: ✓ equal" in markdown(page)
 
@@ -52,7 +111,9 @@ def test_tiers_sum_to_their_metric(publish: Publish, open_page: OpenPage) -> Non
     publish()
     page = open_page(PAGE, invoice="PHARMA-0001", tab="Tiers")
     slices = page.dataframe[1].value
+    assert slices["Units of the tier"].to_list() == ["up to 3", "over 3"]
     assert slices["Units"].to_list() == ["3", "2"]
+    assert slices["+ fixed (USD)"].to_list() == ["0.00", "0.10"]
     assert slices["= amount (USD)"].to_list() == ["4.50", "2.80"]
     assert "Σ units 5: ✓ equal to the 5 metered" in markdown(page)
     assert "Σ amounts 7.30 USD: ✓ equal to the tiers rated again, 7.30" in markdown(page)
@@ -89,6 +150,38 @@ def test_an_adjustment_shows_the_late_events_without_claiming_equality(
     assert page.dataframe[1].value["event_id"].to_list() == ["tx-6"]
     assert "1 event came late, with Σ 1 units" in markdown(page)
     assert "metered" not in markdown(page)
+    assert "5 → 6 units; 7.30 → 8.65 USD: +1.35" in markdown(page)
+    assert "(invoices?invoice=PHARMA-0001&currency=USD)" in markdown(page)
+
+
+def test_an_adjustment_of_a_fee_has_amounts_alone(publish: Publish, open_page: OpenPage) -> None:
+    publish(
+        changes=["update marts.fct_invoice_lines set previous_quantity = null, previous_amount = 0"]
+    )
+    page = open_page(PAGE, invoice="PHARMA-0002", tab="Events", line="2")
+    assert "\n0.00 → 1.35 USD: +1.35" in markdown(page)
+
+
+def test_an_invoice_of_adjustments_alone_lists_them(publish: Publish, open_page: OpenPage) -> None:
+    publish(changes=["delete from marts.fct_invoice_lines where invoice_line_id = 'p2-1'"])
+    page = open_page(PAGE, invoice="PHARMA-0002", tab="Tiers")
+    assert not any("nothing to slice" in caption.value for caption in page.caption)
+    assert page.dataframe[1].value.iloc[0].to_list() == [
+        "2",
+        "Summaries, late usage",
+        "PHARMA-0001",
+        "5",
+        "6",
+        "7.30",
+        "8.65",
+        "+1.35",
+    ]
+
+
+def test_an_invoice_without_metrics_says_so(publish: Publish, open_page: OpenPage) -> None:
+    publish(changes=["delete from marts.fct_invoice_lines where kind in ('usage', 'adjustment')"])
+    page = open_page(PAGE, invoice="PHARMA-0001", tab="Tiers")
+    assert any("nothing to slice" in caption.value for caption in page.caption)
 
 
 def test_a_recurring_charge_has_no_events(publish: Publish, open_page: OpenPage) -> None:

@@ -1,5 +1,8 @@
+from decimal import Decimal
+
 from streamlit.testing.v1 import AppTest
 
+from streamlit_app import formats
 from tests.streamlit_app.published import OpenPage, Publish
 
 
@@ -15,13 +18,32 @@ def test_the_tiles_state_the_marts_sums(publish: Publish, open_page: OpenPage) -
     assert tiles(page) == {
         "Invoiced revenue (USD)": "3,107.30",
         "Accrued revenue (USD)": "4.35",
+        "Cost of revenue (USD)": "1.40",
         "Margin (USD)": "3,110.25",
         "Margin of revenue": "100.0%",
-        "Cost (USD)": "1.80",
         "Events metered": "13",
-        "Unattributed cost": "22.2%",
+        "Unattributed cost (USD)": "0.40",
         "Unpriced events": "1",
     }
+
+
+def test_revenue_less_cost_is_margin_to_the_cent(publish: Publish, open_page: OpenPage) -> None:
+    publish(changes=["update marts.rpt_margin_by_customer set cost_amount = cost_amount + 0.0025"])
+    shown = {
+        label: Decimal(v.replace(",", ""))
+        for label, v in tiles(open_page()).items()
+        if "%" not in v
+    }
+    revenue = shown["Invoiced revenue (USD)"] + shown["Accrued revenue (USD)"]
+    assert shown["Cost of revenue (USD)"] == Decimal("1.41")
+    assert revenue - shown["Cost of revenue (USD)"] == shown["Margin (USD)"]
+
+
+def test_unattributed_cost_is_apart_with_its_share(publish: Publish, open_page: OpenPage) -> None:
+    publish()
+    tile = next(t for t in open_page().metric if t.label == "Unattributed cost (USD)")
+    assert (tile.value, tile.delta) == ("0.40", "22.2% of all cost")
+    assert "Of the 1.80 USD" in tile.help
 
 
 def test_currencies_are_never_added_and_only_usd_has_a_margin(
@@ -30,16 +52,23 @@ def test_currencies_are_never_added_and_only_usd_has_a_margin(
     publish()
     page = open_page(currency="JPY")
     assert tiles(page)["Invoiced revenue (JPY)"] == "50"
-    assert tiles(page)["Margin (JPY)"] == "–"  # noqa: RUF001 the dash that stands for no value
+    for label in ("Cost of revenue (USD)", "Margin (JPY)", "Margin of revenue"):
+        assert tiles(page)[label] == formats.NOTHING
+    customers = next(t.value for t in page.dataframe if "organization_name" in t.value)
+    assert "cost_amount" not in customers
     assert any("no rate is assumed" in caption.value for caption in page.caption)
 
 
 def test_a_month_is_compared_with_the_one_before(publish: Publish, open_page: OpenPage) -> None:
     publish()
     page = open_page(**{"from": "2026-02", "to": "2026-02"})
+    descriptions = {t.label: t.proto.delta_description for t in page.metric}
+    assert descriptions["Invoiced revenue (USD)"] == "vs. the month before"
+    assert descriptions["Cost of revenue (USD)"] == "vs. the month before"
     shown = {tile.label: (tile.value, tile.delta) for tile in page.metric}
     assert shown["Invoiced revenue (USD)"] == ("0.00", "-100.0%")
     assert shown["Events metered"] == ("3", "-70.0%")
+    assert shown["Cost of revenue (USD)"] == ("0.40", "-60.0%")
     assert shown["Margin of revenue"] == ("90.8%", "-9.2 pp")
 
 
@@ -65,6 +94,22 @@ def test_a_broken_truth_is_an_error_and_stands_first(publish: Publish, open_page
     assert [error.value for error in page.error] == ["✗ 1 of 3 comparisons differ."]
     truths = next(table.value for table in page.dataframe if "truth" in table.value)
     assert truths["holds"].to_list() == ["✗", "✓", "✓"]
+
+
+def test_what_has_no_cost_or_adds_nothing_is_shown_with_its_reason(
+    publish: Publish, open_page: OpenPage
+) -> None:
+    publish()
+    tables = [table.value for table in open_page().dataframe]
+    unpriced = next(table for table in tables if "provider" in table)
+    assert unpriced["reason"].to_list() == ["unreadable tokens", "no price"]
+    unread = next(table for table in tables if "element" in table)
+    assert unread.iloc[0].to_list() == ["Summaries", "Summaries", "pages", "ai", 1, 2]
+
+
+def test_nothing_unread_is_said(publish: Publish, open_page: OpenPage) -> None:
+    publish(changes=["delete from marts.rpt_unread_elements"])
+    assert any("✓ No billable event lacks" in c.value for c in open_page().caption)
 
 
 def test_a_build_without_usage_says_so(publish: Publish, open_page: OpenPage) -> None:

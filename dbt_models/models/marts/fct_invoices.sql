@@ -19,7 +19,9 @@ final as (
         invoices.period_started_at,
         invoices.period_ended_at,
         invoices.cut_off_at,
-        invoices.cut_off_at::date + invoices.net_days as due_date,
+        invoices.billing_zone,
+        {{ to_local('invoices.cut_off_at', 'invoices.billing_zone') }}::date + invoices.net_days
+            as due_date,
         invoices.currency,
         invoices.minor_unit,
         invoices.status,

@@ -4,14 +4,15 @@ invoices as (select * from {{ ref('fct_invoices') }}),
 
 events as (
     select * from {{ ref('fct_events') }}
-    where status = 'billable'
+    where subscription_id is not null
 ),
 
 revenue as (
     select
         subscription_id,
         closing_ordinal as period_ordinal,
-        date_trunc('month', period_started_at)::date as period_month,
+        date_trunc('month', {{ to_local('period_started_at', 'billing_zone') }})::date
+            as period_month,
         organization_name,
         product_id,
         product_name,
@@ -22,7 +23,7 @@ revenue as (
     group by
         subscription_id,
         closing_ordinal,
-        date_trunc('month', period_started_at)::date,
+        date_trunc('month', {{ to_local('period_started_at', 'billing_zone') }})::date,
         organization_name,
         product_id,
         product_name,

@@ -22,7 +22,7 @@ known as (
             partition by credential_key, subscription_id, valid_from
         ) as recorded_at
     from renamed
-    where version_recorded_at <= {{ as_of() }}
+    where version_recorded_at < {{ as_of() }}
 ),
 
 latest as (

@@ -21,7 +21,7 @@ renamed as (
 
 first_recorded as (
     select * from renamed
-    where recorded_at <= {{ as_of() }}
+    where recorded_at < {{ as_of() }}
     qualify row_number() over (partition by terms_id order by recorded_at) = 1
 )
 

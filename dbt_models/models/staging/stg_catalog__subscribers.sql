@@ -1,4 +1,7 @@
-{# A subscriber, and an address of theirs, is known from the first time that it was recorded. #}
+{#
+    One row per subscriber and address. An address that was recorded once goes on to identify: an
+    event that it attributed must not become nobody's because the subscriber has another one now.
+#}
 with
 
 subscribers as (select * from {{ source('catalog', 'catalog_subscribers') }}),
@@ -7,26 +10,28 @@ renamed as (
     select
         subscriber_key,
         email_key,
-        organization_id,
-        row_hash,
         {{ utc('recorded_at') }} as version_recorded_at
     from subscribers
 ),
 
 known as (
     select
-        *,
-        min(version_recorded_at) over (partition by subscriber_key) as recorded_at,
-        min(version_recorded_at) over (partition by subscriber_key, email_key) as email_recorded_at
+        subscriber_key,
+        email_key,
+        min(version_recorded_at) as email_recorded_at
     from renamed
-    where version_recorded_at <= {{ as_of() }}
+    where version_recorded_at < {{ as_of() }}
+    group by subscriber_key, email_key
 ),
 
-latest as (
-    select * from known
-    qualify row_number() over (
-        partition by subscriber_key order by version_recorded_at desc, row_hash asc
-    ) = 1
+addresses as (
+    select
+        {{ surrogate_key(['subscriber_key', 'email_key']) }} as subscriber_address_id,
+        subscriber_key,
+        email_key,
+        email_recorded_at,
+        min(email_recorded_at) over (partition by subscriber_key) as recorded_at
+    from known
 )
 
-select * from latest
+select * from addresses

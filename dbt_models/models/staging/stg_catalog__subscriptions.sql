@@ -23,7 +23,7 @@ known as (
         *,
         min(version_recorded_at) over (partition by subscription_id) as recorded_at
     from renamed
-    where version_recorded_at <= {{ as_of() }}
+    where version_recorded_at < {{ as_of() }}
 ),
 
 latest as (

@@ -64,7 +64,7 @@ known as (
         ]) }} as price_id,
         *
     from unioned
-    where recorded_at <= {{ as_of() }}
+    where recorded_at < {{ as_of() }}
 )
 
 select * from known

@@ -51,7 +51,8 @@ charged as (
         unit_rate,
         fixed_cost as fixed_amount,
         (
-            {{ exact_product('tier_quantity', 'unit_rate', 'is_cost') }} + fixed_cost
+            {{ exact_product('tier_quantity', 'unit_rate', 'is_cost') }}
+            + fixed_cost::decimal(36, 18)
         )::decimal(37, 18) as exact_amount,
         quantity as usage_quantity,
         event_count as usage_event_count

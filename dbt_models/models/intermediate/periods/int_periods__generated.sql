@@ -42,6 +42,7 @@ bounded as (
         subscriber_key,
         organization_id,
         product_id,
+        billing_zone,
         period_ordinal,
         recorded_at as subscription_recorded_at,
         ended_at as subscription_ended_at,

@@ -21,7 +21,7 @@ metrics as (
 
 attachments as (select * from {{ ref('stg_catalog__element_attachments') }}),
 
-attachable as (select distinct element from attachments),
+built_in_elements as (select * from {{ ref('built_in_elements') }}),
 
 unread as (
     select
@@ -39,12 +39,12 @@ unread as (
             attributed.subscription_id = periods.subscription_id
             and attributed.period_ordinal = periods.period_ordinal
     inner join metrics on periods.terms_id = metrics.terms_id
-    left outer join attachable on metrics.element = attachable.element
+    left outer join built_in_elements on metrics.element = built_in_elements.element
     left outer join attachments
         on metrics.element = attachments.element and attributed.source_id = attachments.source_id
     where
         events.element_numbers[metrics.element] is null
-        and (attachable.element is null or attachments.element is not null)
+        and (built_in_elements.element is not null or attachments.element is not null)
 )
 
 select * from unread

@@ -9,7 +9,7 @@ periods as (select * from {{ ref('int_periods__closed') }}),
 
 product_sources as (select * from {{ ref('stg_catalog__product_sources') }}),
 
-identified as (select * from {{ ref('int_subscribers__identified') }}),
+identified as (select distinct event_key from {{ ref('int_subscribers__identified') }}),
 
 product_names as (
     select distinct product_name from {{ ref('stg_catalog__products') }}

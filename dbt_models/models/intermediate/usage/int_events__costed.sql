@@ -48,10 +48,12 @@ priced as (
         tokens.event_key,
         prices.origin,
         (
-            tokens.input_tokens::decimal(19, 0) * prices.usd_per_input_token
-            + tokens.cache_read_tokens::decimal(19, 0) * prices.usd_per_cache_read_token
-            + tokens.cache_creation_tokens::decimal(19, 0) * prices.usd_per_cache_creation_token
-            + tokens.output_tokens::decimal(19, 0) * prices.usd_per_output_token
+            {{ token_cost('tokens.input_tokens', 'prices.usd_per_input_token') }}
+            + {{ token_cost('tokens.cache_read_tokens', 'prices.usd_per_cache_read_token') }}
+            + {{ token_cost(
+                'tokens.cache_creation_tokens', 'prices.usd_per_cache_creation_token'
+            ) }}
+            + {{ token_cost('tokens.output_tokens', 'prices.usd_per_output_token') }}
         )::decimal(25, 12) as cost_amount,
         greatest(tokens.known_at, prices.recorded_at) as known_at
     from tokens

@@ -1,12 +1,19 @@
 {#
-    One row per event whose subscriber is known, by the id that it sent, else by the address, and
-    since when that was recorded.
+    One row per event and subscriber that it may be of: by the id that it sent, else by the address;
+    and since when that was recorded.
 #}
 with
 
 events as (select * from {{ ref('int_events__first_received') }}),
 
-subscribers as (select * from {{ ref('stg_catalog__subscribers') }}),
+addresses as (select * from {{ ref('stg_catalog__subscribers') }}),
+
+subscribers as (
+    select distinct
+        subscriber_key,
+        recorded_at
+    from addresses
+),
 
 by_id as (
     select
@@ -20,10 +27,10 @@ by_id as (
 by_address as (
     select
         events.event_key,
-        subscribers.subscriber_key,
-        subscribers.email_recorded_at as recorded_at
+        addresses.subscriber_key,
+        addresses.email_recorded_at as recorded_at
     from events
-    inner join subscribers on events.email_key = subscribers.email_key
+    inner join addresses on events.email_key = addresses.email_key
     anti join by_id on events.event_key = by_id.event_key
 ),
 

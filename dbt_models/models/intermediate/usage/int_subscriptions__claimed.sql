@@ -12,7 +12,7 @@ subscriptions as (select * from {{ ref('stg_catalog__subscriptions') }}),
 
 credentials as (select * from {{ ref('stg_catalog__credentials') }}),
 
-organizations as (select * from {{ ref('stg_catalog__organizations') }}),
+organization_names as (select * from {{ ref('stg_catalog__organization_names') }}),
 
 product_names as (
     select
@@ -56,7 +56,10 @@ by_subscriber_and_product as (
         subscriptions.subscription_id,
         true as is_mapped,
         greatest(
-            subscriptions.recorded_at, subscriber_of_event.recorded_at, product_names.recorded_at
+            subscriptions.recorded_at,
+            subscriber_of_event.recorded_at,
+            product_names.recorded_at,
+            organization_names.recorded_at
         ) as recorded_at
     from subscriber_of_event
     inner join events on subscriber_of_event.event_key = events.event_key
@@ -65,12 +68,15 @@ by_subscriber_and_product as (
         on
             subscriptions.product_id = product_names.product_id
             and events.product_name = product_names.product_name
-    left outer join organizations on subscriptions.organization_id = organizations.organization_id
+    left outer join organization_names
+        on
+            subscriptions.organization_id = organization_names.organization_id
+            and events.organization_name = organization_names.organization_name
     where
         events.organization_name is null
-        or organizations.organization_name is null
-        or events.organization_name = organizations.organization_name
-        or events.organization_name = organizations.organization_id
+        or subscriptions.organization_id is null
+        or events.organization_name = subscriptions.organization_id
+        or organization_names.organization_name is not null
 ),
 
 unioned as (
@@ -81,7 +87,7 @@ unioned as (
     select * from by_subscriber_and_product
 ),
 
-claimed as (
+grouped as (
     select
         event_key,
         precedence,
@@ -90,6 +96,10 @@ claimed as (
         coalesce(min(recorded_at) filter (where is_mapped), min(recorded_at)) as recorded_at
     from unioned
     group by event_key, precedence, subscription_id
+),
+
+claimed as (
+    select * from grouped
     qualify rank() over (partition by event_key order by precedence) = 1
 )
 

@@ -23,7 +23,7 @@ costed as (select * from {{ ref('int_events__costed') }}),
 
 attachments as (select * from {{ ref('stg_catalog__element_attachments') }}),
 
-attachable as (select distinct element from attachments),
+built_in_elements as (select * from {{ ref('built_in_elements') }}),
 
 of_metrics as (
     select
@@ -56,11 +56,10 @@ of_metrics as (
             and attributed.period_ordinal = periods.period_ordinal
     inner join metrics on periods.terms_id = metrics.terms_id
     left outer join costed on attributed.event_key = costed.event_key
-    left outer join attachable on metrics.element = attachable.element
+    left outer join built_in_elements on metrics.element = built_in_elements.element
     left outer join attachments
         on metrics.element = attachments.element and attributed.source_id = attachments.source_id
-    {# only built-in elements are attached to no source at all #}
-    where attachable.element is null or attachments.element is not null
+    where built_in_elements.element is not null or attachments.element is not null
 ),
 
 of_fees as (

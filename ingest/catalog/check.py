@@ -96,7 +96,7 @@ def _repetitions(catalog: Catalog) -> Iterator[Problem]:
     ):
         yield from _repeated(getattr(catalog, name), column, attrgetter(column))
     yield from _repeated(catalog.subscribers, "email", _mailbox)
-    yield from _repeated(catalog.ai_prices, "unit", lambda price: price.identity)
+    yield from _repeated(catalog.ai_prices, "model", lambda price: price.identity)
 
 
 def _mailbox(subscriber: Subscriber) -> str | None:
@@ -203,7 +203,10 @@ def _order(
 
 def _ai_prices(catalog: Catalog) -> Iterator[Problem]:
     for entry in catalog.ai_prices:
-        price = entry.form.usd_per_million
-        if not 0 <= price < _PRICE_PER_MILLION_LIMIT or decimals(price) > _PRICE_DECIMALS:
-            text = f"{price:f} is no price. Write 0 or more with at most {_PRICE_DECIMALS} decimals"
-            yield entry.problem(("usd_per_million",), text)
+        for column in ("input", "output", "cache_read", "cache_write"):
+            price = getattr(entry.form, column)
+            if price is None:
+                continue
+            if not 0 <= price < _PRICE_PER_MILLION_LIMIT or decimals(price) > _PRICE_DECIMALS:
+                text = f"{price:f} is no price. Write 0 or more with at most {_PRICE_DECIMALS}"
+                yield entry.problem((column,), f"{text} decimals")

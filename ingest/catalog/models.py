@@ -317,12 +317,17 @@ class Credential(Row):
 
 
 class AiPrice(Row):
-    """A price that overrides the public list of AI prices."""
+    """What a model costs in USD a million tokens, in the place of the public list.
+
+    A row is a whole price: what is cached costs as much as input where it has no price of its own.
+    """
 
     provider: Text
     model: Text
-    unit: Literal["input", "cache_read", "cache_write", "output"]
-    usd_per_million: Amount
+    input: Amount
+    output: Amount
+    cache_read: Amount | None = None
+    cache_write: Amount | None = None
     valid_from: Moment | None = None
     min_input_tokens: Whole = 0
 
@@ -332,9 +337,19 @@ class AiPrice(Row):
         return instant(self.valid_from, zone("UTC")) if self.valid_from else BEGINNING
 
     @property
-    def identity(self) -> tuple[str, str, str, int, datetime]:
+    def identity(self) -> tuple[str, str, int, datetime]:
         """What no two rows may share."""
-        return (self.provider.lower(), self.model, self.unit, self.min_input_tokens, self.since)
+        return (self.provider.lower(), self.model, self.min_input_tokens, self.since)
+
+    @property
+    def units(self) -> dict[str, Decimal]:
+        """The price of a million tokens by the column that says it."""
+        return {
+            "input": self.input,
+            "output": self.output,
+            "cache_read": self.input if self.cache_read is None else self.cache_read,
+            "cache_write": self.input if self.cache_write is None else self.cache_write,
+        }
 
 
 def write_schema(path: Path) -> None:

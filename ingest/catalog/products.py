@@ -146,8 +146,19 @@ def _sources(product: Product, around: Surroundings) -> Iterator[Finding]:
 
 def _metrics(product: Product, around: Surroundings) -> Iterator[Finding]:
     for number, metric in enumerate(product.pricing_metrics):
-        findings = (*_element(product, metric, around), *_pricing(metric))
+        findings = (
+            *_element(product, metric, around),
+            *_cost_currency(product, metric),
+            *_pricing(metric),
+        )
         yield from ((("pricing_metrics", number, *place), text) for place, text in findings)
+
+
+def _cost_currency(product: Product, metric: PricingMetric) -> Iterator[Finding]:
+    # Costs are in USD, and there are no exchange rates yet that could turn them into anything else.
+    if metric.element == TOTAL_COST and product.currency != "USD":
+        text = f"costs are in USD and the product in {product.currency}. Invoice it in USD"
+        yield ("element",), text
 
 
 def _element(product: Product, metric: PricingMetric, around: Surroundings) -> Iterator[Finding]:

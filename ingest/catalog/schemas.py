@@ -166,11 +166,13 @@ TABLES = (
     ),
     _table(
         "ai_price_overrides",
-        "provider model unit min_input_tokens valid_from",
+        "provider model min_input_tokens valid_from",
         provider=_TEXT,
         model=_TEXT,
-        unit=_TEXT,
         min_input_tokens=pl.Int64(),
-        usd_per_token=_RATE,
+        usd_per_input_token=_RATE,
+        usd_per_output_token=_RATE,
+        usd_per_cache_read_token=_RATE,
+        usd_per_cache_write_token=_RATE,
     ),
 )

@@ -242,8 +242,7 @@ def _ai_price(row: AiPrice) -> Iterator[_Draft]:
     values = {
         "provider": row.provider.lower(),
         "model": row.model,
-        "unit": row.unit,
         "min_input_tokens": row.min_input_tokens,
-        "usd_per_token": row.usd_per_million.scaleb(-6),
+        **{f"usd_per_{unit}_token": price.scaleb(-6) for unit, price in row.units.items()},
     }
     yield _Draft("ai_price_overrides", values, row.since)

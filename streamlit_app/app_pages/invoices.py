@@ -233,6 +233,7 @@ def show_adjustments(invoice: queries.Row, adjustments: list[queries.Row]) -> No
             "Description": [line["description"] for line in adjustments],
             "Adjusts": [line["adjusts_invoice_id"] for line in adjustments],
             "Units before": [formats.number(line["previous_quantity"]) for line in adjustments],
+            "Units added": [formats.number(line["quantity"]) for line in adjustments],
             "Units after": [formats.number(line["new_quantity"]) for line in adjustments],
             f"Before ({currency})": [
                 formats.money(line["previous_amount"], minor_unit) for line in adjustments

@@ -74,14 +74,14 @@ class Tile:
     delta_arrow: Literal["auto", "off"] = "auto"
 
     def show(self, grid: DeltaGenerator) -> None:
-        """Show the tile; one month alone has no course."""
+        """Show the tile; one month alone has no course, and no change nothing to describe."""
         grid.metric(
             self.label,
             self.value,
             self.delta,
             delta_color=self.delta_color,
             delta_arrow=self.delta_arrow,
-            delta_description=self.delta_description,
+            delta_description=self.delta_description if self.delta else None,
             help=self.note,
             chart_data=self.course if self.course is not None and len(self.course) > 1 else None,
             chart_type="bar",

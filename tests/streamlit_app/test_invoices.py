@@ -171,6 +171,7 @@ def test_an_invoice_of_adjustments_alone_lists_them(publish: Publish, open_page:
         "Summaries, late usage",
         "PHARMA-0001",
         "5",
+        "1",
         "6",
         "7.30",
         "8.65",

@@ -5,21 +5,6 @@ listed as (select * from {{ source('metering', 'ai_prices') }}),
 
 overrides as (select * from {{ source('catalog', 'ai_price_overrides') }}),
 
-overrides_by_model as (
-    select
-        provider,
-        model,
-        min_input_tokens,
-        valid_from,
-        recorded_at,
-        max(usd_per_token) filter (where unit = 'input') as usd_per_input_token,
-        max(usd_per_token) filter (where unit = 'cache_read') as usd_per_cache_read_token,
-        max(usd_per_token) filter (where unit = 'cache_write') as usd_per_cache_creation_token,
-        max(usd_per_token) filter (where unit = 'output') as usd_per_output_token
-    from overrides
-    group by all
-),
-
 unioned as (
     select
         'list' as origin,
@@ -45,15 +30,13 @@ unioned as (
         min_input_tokens - 1 as above_input_tokens,
         null::int as day_from_second,
         null::int as day_until_second,
-        coalesce(usd_per_input_token, 0.000000000000) as usd_per_input_token,
-        coalesce(usd_per_cache_read_token, usd_per_input_token, 0.000000000000)
-            as usd_per_cache_read_token,
-        coalesce(usd_per_cache_creation_token, usd_per_input_token, 0.000000000000)
-            as usd_per_cache_creation_token,
-        coalesce(usd_per_output_token, 0.000000000000) as usd_per_output_token,
+        usd_per_input_token,
+        usd_per_cache_read_token,
+        usd_per_cache_write_token as usd_per_cache_creation_token,
+        usd_per_output_token,
         {{ utc('valid_from') }} as valid_from,
         {{ utc('recorded_at') }} as recorded_at
-    from overrides_by_model
+    from overrides
 ),
 
 known as (

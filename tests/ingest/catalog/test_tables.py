@@ -42,7 +42,7 @@ def test_a_table_without_rows_has_its_types_too(catalog: Path) -> None:
     (catalog / "ai_prices.csv").unlink()
     prices = tables(catalog)["ai_price_overrides"]
     assert prices.height == 0
-    assert prices.schema["usd_per_token"] == pl.Decimal(18, 12)
+    assert prices.schema["usd_per_input_token"] == pl.Decimal(18, 12)
 
 
 def test_a_tier_begins_where_the_one_before_ends(catalog: Path) -> None:
@@ -162,9 +162,25 @@ def test_a_credential_without_start_holds_from_the_subscriptions(catalog: Path) 
 
 def test_ai_prices_are_per_token_and_by_providers_in_small_letters(catalog: Path) -> None:
     rows = tables(catalog)["ai_price_overrides"]
-    assert rows.select("provider", "unit", "min_input_tokens", "usd_per_token").rows() == [
-        ("openai", "input", 0, Decimal("0.0000025")),
-        ("openai", "input", 200_000, Decimal("0.000005")),
+    columns = ("min_input_tokens", "usd_per_input_token", "usd_per_output_token")
+    assert set(rows["provider"]) == {"openai"}
+    assert rows.select(columns).rows() == [
+        (0, Decimal("0.0000025"), Decimal("0.00001")),
+        (200_000, Decimal("0.000005"), Decimal("0.00002")),
+    ]
+
+
+def test_what_is_cached_costs_as_much_as_input_unless_it_says_otherwise(
+    catalog: Path, edit: Edit
+) -> None:
+    edit("ai_prices.csv", "input,output,valid_from", "input,output,cache_read,valid_from")
+    edit("ai_prices.csv", "2.50,10,2026", "2.50,10,0.25,2026")
+    edit("ai_prices.csv", "5,20,2026", "5,20,,2026")
+    rows = tables(catalog)["ai_price_overrides"]
+    columns = ("usd_per_cache_read_token", "usd_per_cache_write_token")
+    assert rows.select(columns).rows() == [
+        (Decimal("0.00000025"), Decimal("0.0000025")),
+        (Decimal("0.000005"), Decimal("0.000005")),
     ]
 
 

@@ -2,8 +2,10 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from shutil import copytree
 
@@ -118,3 +120,23 @@ def test_pages_answer_while_a_settlement_runs(settled, tmp_path):
     assert errors == []
     assert answers > 4
     assert current_snapshot(settled.paths.serving) != before
+
+
+def test_a_settlement_that_was_killed_does_not_stop_the_next(settled):
+    watermarks = settled.paths.lake / "settlements"
+    as_of = "2026-02-02T00:00:00Z"
+    killed = subprocess.Popen(
+        command("settle", "--as-of", as_of),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+        env=os.environ | {"DAGSTER_HOME": str(settled.paths.root / "dagster")},
+    )
+    while not (watermarks / "20260202T000000000000Z.parquet").exists():
+        with suppress(subprocess.TimeoutExpired):
+            pytest.fail(f"it ended before it had begun: {killed.wait(0.1)}")
+    os.killpg(killed.pid, signal.SIGKILL)
+    killed.wait()
+
+    assert settle(as_of).returncode == 0
+    assert current_snapshot(settled.paths.serving).as_of.isoformat() == "2026-02-02T00:00:00+00:00"

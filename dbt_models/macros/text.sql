@@ -7,3 +7,8 @@
 {% macro length_led(text) -%}
     length({{ text }})::string || ':' || {{ text }}
 {%- endmacro %}
+
+{# Without the blanks around it, tabs and line ends among them: plain `trim` takes spaces only. #}
+{% macro trimmed(text) -%}
+    trim(both (' ' || chr(9) || chr(10) || chr(13)) from {{ text }})
+{%- endmacro %}

@@ -22,4 +22,5 @@
 {% macro token_cost(tokens, usd_per_token) %}({{ tokens }} * {{ usd_per_token }}){% endmacro %}
 {% macro to_local(instant, zone) %}timezone({{ zone }}, {{ instant }}){% endmacro %}
 {% macro to_utc(local_time, zone) %}timezone({{ zone }}, {{ local_time }}){% endmacro %}
+{% macro trimmed(text) %}trim({{ text }}){% endmacro %}
 {% macro utc(instant) %}timezone('UTC', {{ instant }}){% endmacro %}

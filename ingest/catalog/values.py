@@ -44,7 +44,7 @@ def shown(value: object) -> str:
 
 def match_value(value: str) -> str:
     """Return the form in which two values of an element count as the same."""
-    return value.strip().translate(_ASCII_LOWER)
+    return value.strip(" \t\n\r").translate(_ASCII_LOWER)
 
 
 def instant(moment: date, zone: ZoneInfo) -> datetime:

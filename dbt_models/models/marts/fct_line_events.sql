@@ -12,7 +12,7 @@ lines as (
         closing_ordinal,
         kind,
         coalesce(metric_key, element) as item_key,
-        {{ ascii_lower('trim(element_value)') }} as match_value
+        {{ ascii_lower(trimmed('element_value')) }} as match_value
     from {{ ref('fct_invoice_lines') }}
 ),
 
@@ -25,7 +25,7 @@ rated_events as (
         closing_ordinal,
         quantity,
         coalesce(metric_key, element) as item_key,
-        {{ ascii_lower('trim(element_value)') }} as match_value
+        {{ ascii_lower(trimmed('element_value')) }} as match_value
     from {{ ref('fct_rated_events') }}
 ),
 

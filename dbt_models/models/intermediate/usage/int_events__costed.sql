@@ -1,8 +1,9 @@
 {#
     One row per AI event with its cost in USD: as sent, else tokens times the price that was valid
-    when it occurred, the deployment's own before the public list. Of prices that were recorded only
-    after the event became known, the first recorded counts: a later one never changes a cost that
-    an invoice may have used (R1). Without a price the cost is null, never 0.
+    when it occurred, the deployment's own before the public list. It is chosen among those recorded
+    by the cut-off of the event's period, or by when a late event became known; if there was none,
+    the first recorded later counts. So a later price never changes a cost that an invoice has used
+    (R1). Without a price the cost is null, never 0.
 #}
 with
 
@@ -10,6 +11,10 @@ events as (
     select * from {{ ref('int_events__first_received') }}
     where provider is not null
 ),
+
+attributed as (select * from {{ ref('int_events__attributed') }}),
+
+periods as (select * from {{ ref('int_periods__closed') }}),
 
 prices as (select * from {{ ref('stg_prices__ai_prices') }}),
 
@@ -22,6 +27,7 @@ tokens as (
         events.model,
         events.occurred_at,
         events.known_at,
+        periods.cut_off_at,
         events.sent_cost,
         events.cache_read_tokens,
         events.cache_creation_tokens,
@@ -41,12 +47,24 @@ tokens as (
         )::int as second_of_day
     from events
     left outer join providers on events.provider = providers.provider
+    left outer join attributed on events.event_key = attributed.event_key
+    left outer join periods
+        on
+            attributed.subscription_id = periods.subscription_id
+            and attributed.period_ordinal = periods.period_ordinal
 ),
 
-priced as (
+offered as (
     select
         tokens.event_key,
+        prices.price_id,
         prices.origin,
+        prices.valid_from,
+        prices.recorded_at,
+        prices.rule_order,
+        prices.above_input_tokens,
+        prices.recorded_at <= tokens.known_at
+        or coalesce(prices.recorded_at < tokens.cut_off_at, false) as is_in_time,
         (
             {{ token_cost('tokens.input_tokens', 'prices.usd_per_input_token') }}
             + {{ token_cost('tokens.cache_read_tokens', 'prices.usd_per_cache_read_token') }}
@@ -80,17 +98,21 @@ priced as (
                 )
             )
     where tokens.sent_cost is null
+),
+
+priced as (
+    select * from offered
     qualify row_number() over (
-        partition by tokens.event_key
+        partition by event_key
         order by
-            prices.recorded_at <= tokens.known_at desc,
-            case when prices.recorded_at > tokens.known_at then prices.recorded_at end nulls first,
-            prices.origin desc,
-            case when prices.origin = 'override' then prices.valid_from end desc nulls last,
-            prices.recorded_at desc,
-            prices.rule_order desc,
-            prices.above_input_tokens desc,
-            prices.price_id asc
+            is_in_time desc,
+            case when not is_in_time then recorded_at end asc nulls first,
+            origin desc,
+            case when origin = 'override' then valid_from end desc nulls last,
+            recorded_at desc,
+            rule_order desc,
+            above_input_tokens desc,
+            price_id asc
     ) = 1
 ),
 

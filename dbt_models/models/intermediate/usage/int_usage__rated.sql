@@ -70,8 +70,8 @@ of_fees as (
         'element_fee' as kind,
         null::string as metric_key,
         fees.element,
-        {{ ascii_lower('trim(events.elements[fees.element])') }} as match_value,
-        trim(events.elements[fees.element]) as element_value,
+        {{ ascii_lower(trimmed('events.elements[fees.element]')) }} as match_value,
+        {{ trimmed('events.elements[fees.element]') }} as element_value,
         1.000000000000::decimal(25, 12) as quantity,
         greatest(attributed.known_at, attachments.recorded_at) as known_at
     from attributed
@@ -83,7 +83,7 @@ of_fees as (
     inner join fees on periods.terms_id = fees.terms_id
     inner join attachments
         on fees.element = attachments.element and attributed.source_id = attachments.source_id
-    where trim(events.elements[fees.element]) <> ''
+    where {{ trimmed('events.elements[fees.element]') }} <> ''
 ),
 
 rated as (

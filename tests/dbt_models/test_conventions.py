@@ -37,7 +37,6 @@ READ_BY_NO_MODEL = {
     "identifiers": "who is behind a key: for look-ups and erasure, never for an amount",
     "catalog_people": "names and addresses: for look-ups and erasure, never for an amount",
     "settlements": "what was settled when; an invoice does not hang on it",
-    "catalog_sources": "an event counts by its source's id alone",
     "catalog_metering_elements": "the catalogue's check holds prices against types; models do not",
 }
 COMMENT = re.compile(r"{#.*?#}", re.DOTALL)

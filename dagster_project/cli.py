@@ -230,7 +230,7 @@ def quarantine() -> None:
     from ingest.landing import quarantined_records
 
     for record in quarantined_records(data_paths().lake):
-        print(json.dumps(record, ensure_ascii=False))  # noqa: T201 - this is the command's output
+        sys.stdout.write(json.dumps(record, ensure_ascii=False) + "\n")
 
 
 @app.command(name="demo")

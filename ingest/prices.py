@@ -109,7 +109,7 @@ def price_rows(provider: str, model: str) -> list[dict[str, object]]:
 
     There are none if the list does not know the model, or does not price it by tokens alone.
     """
-    info = _lookup(provider, model)
+    info = listed_model(provider, model)
     if info is None:
         return []
     return [
@@ -120,7 +120,8 @@ def price_rows(provider: str, model: str) -> list[dict[str, object]]:
 
 
 @cache
-def _lookup(provider: str, model: str) -> ModelInfo | None:
+def listed_model(provider: str, model: str) -> ModelInfo | None:
+    """Return what the installed list says of a model, by its own matching of names, if anything."""
     try:
         return data_snapshot.get_snapshot().find_provider_model(model, None, provider, None)[1]
     except LookupError:

@@ -6,7 +6,8 @@ from decimal import Decimal
 
 import polars as pl
 
-NOTHING = "–"  # noqa: RUF001 the dash that finance tables print for "no value"
+# the dash that finance tables print for "no value"
+NOTHING = "\N{EN DASH}"
 COST_CURRENCY = "USD"
 COST_DIGITS = 2
 

@@ -18,6 +18,7 @@ from pydantic_core.core_schema import NullableSchema, WithDefaultSchema
 from ingest.catalog.values import (
     Amount,
     Bound,
+    Currency,
     Days,
     Email,
     Instant,
@@ -199,7 +200,7 @@ class Product(Form):
     """When the terms became known, if the load is not to say it."""
     description: Text | None = None
     """What the product is, for readers of the file."""
-    currency: Text
+    currency: Currency
     """ISO 4217 code of the currency of every amount."""
     sources: Annotated[tuple[Text, ...], Field(min_length=1)]
     """Ids of the sources whose events the product takes."""

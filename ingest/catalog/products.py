@@ -54,7 +54,6 @@ def product_problems(entry: Entry[ProductFile], around: Surroundings) -> Iterato
     """Yield what is wrong with one product; its examples are rated if nothing else is."""
     product = entry.form.product
     findings = [
-        *_currency(product),
         *_amounts(product),
         *_repeated_keys(product),
         *_sources(product, around),
@@ -75,13 +74,6 @@ def decimals(number: Decimal) -> int:
     """Return how many decimal places a number was written with."""
     exponent = number.as_tuple().exponent
     return max(0, -exponent) if isinstance(exponent, int) else 0
-
-
-def _currency(product: Product) -> Iterator[Finding]:
-    if product.currency not in minor_units():
-        guess = did_you_mean(product.currency, minor_units())
-        text = f"'{product.currency}' is not a currency of ISO 4217. Write its code, as EUR.{guess}"
-        yield ("currency",), text
 
 
 def _amounts(product: Product) -> Iterator[Finding]:

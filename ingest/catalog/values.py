@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import PlainValidator, WithJsonSchema
 
+from ingest.catalog.currencies import minor_units
 from ingest.catalog.problems import did_you_mean
 from ingest.zones import zone, zone_names
 
@@ -143,6 +144,16 @@ def _parse_zone(value: object) -> ZoneInfo:
     )
 
 
+def _parse_currency(value: object) -> str:
+    text = _parse_text(value)
+    if text in minor_units():
+        return text
+    raise ValueError(
+        f"{shown(text)} is not a currency of ISO 4217. Write its code, as EUR."
+        f"{did_you_mean(text, minor_units())}"
+    )
+
+
 def _parse_moment(value: object) -> date:
     text = _parse_text(value)
     if re.fullmatch(_DATE, text):
@@ -208,6 +219,9 @@ Percent = Annotated[Decimal, PlainValidator(_parse_percent), _text_schema(_PERCE
 Seconds = Annotated[int, PlainValidator(_parse_seconds), _text_schema(_DURATION)]
 Whole = Annotated[int, PlainValidator(_parse_whole), WithJsonSchema({"type": "integer"})]
 Days = Annotated[int, PlainValidator(_parse_days), WithJsonSchema({"type": "integer"})]
+Currency = Annotated[
+    str, PlainValidator(_parse_currency), WithJsonSchema({"type": "string", "minLength": 1})
+]
 Zone = Annotated[ZoneInfo, PlainValidator(_parse_zone), WithJsonSchema({"type": "string"})]
 Moment = Annotated[date, PlainValidator(_parse_moment), _text_schema(f"{_DATE}|{_LOCAL}{_OFFSET}")]
 Instant = Annotated[datetime, PlainValidator(_parse_instant), _text_schema(_LOCAL + _OFFSET)]

@@ -5,7 +5,7 @@ from urllib.parse import urlencode
 import polars as pl
 import streamlit as st
 
-from streamlit_app import formats, queries
+from streamlit_app import filters, formats, queries
 
 SNAPSHOT: str = st.session_state["snapshot"]
 
@@ -29,26 +29,13 @@ def choose_scope(currencies: list[str]) -> queries.InvoiceScope:
             bind="query-params",
             placeholder="Any month",
         )
-        products = st.multiselect(
-            "Products",
-            queries.products(SNAPSHOT),
-            key="product",
-            bind="query-params",
-            placeholder="All products",
-        )
-        customers = st.multiselect(
-            "Customers",
-            queries.customers(SNAPSHOT),
-            key="customer",
-            bind="query-params",
-            placeholder="All customers",
-        )
+        products, customers = filters.choose_products_and_customers(SNAPSHOT)
         search = st.text_input(
             "Invoice number contains", key="search", bind="query-params", type="search"
         )
         hide_zero = st.toggle("Hide invoices of 0", key="hide_zero", bind="query-params")
     return queries.InvoiceScope(
-        currency, tuple(statuses), tuple(products), tuple(customers), month, search or "", hide_zero
+        currency, tuple(statuses), products, customers, month, search or "", hide_zero
     )
 
 
@@ -200,7 +187,9 @@ def show_tiers(invoice: queries.Row, lines: list[queries.Row]) -> None:
                     for line in slices
                 ],
                 "Units": [formats.number(line["quantity"]) for line in slices],
-                f"× rate ({currency})": [formats.number(line["unit_rate"]) for line in slices],  # noqa: RUF001 the sign of a product
+                f"\N{MULTIPLICATION SIGN} rate ({currency})": [
+                    formats.number(line["unit_rate"]) for line in slices
+                ],
                 f"+ fixed ({currency})": [
                     formats.money(line["fixed_amount"], minor_unit) for line in slices
                 ],

@@ -9,7 +9,7 @@ import polars as pl
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from streamlit_app import charts, formats, queries
+from streamlit_app import charts, filters, formats, queries
 
 SNAPSHOT: str = st.session_state["snapshot"]
 
@@ -43,21 +43,8 @@ def choose_scope(currencies: list[str], months: list[str]) -> queries.Scope:
             key="to",
             bind="query-params",
         )
-        products = st.multiselect(
-            "Products",
-            queries.products(SNAPSHOT),
-            key="product",
-            bind="query-params",
-            placeholder="All products",
-        )
-        customers = st.multiselect(
-            "Customers",
-            queries.customers(SNAPSHOT),
-            key="customer",
-            bind="query-params",
-            placeholder="All customers",
-        )
-    return queries.Scope(currency, first_month, last_month, tuple(products), tuple(customers))
+        products, customers = filters.choose_products_and_customers(SNAPSHOT)
+    return queries.Scope(currency, first_month, last_month, products, customers)
 
 
 @dataclass(frozen=True)

@@ -197,7 +197,7 @@ def land_calls(lake: Lake, models: Sequence[tuple[str, str]]) -> None:
 
 def list_is(release: str, monkeypatch: pytest.MonkeyPatch, **changed: Decimal) -> None:
     """Let another release be installed, in which some models have another price of input."""
-    lookup = prices._lookup  # noqa: SLF001 - where the installed list is asked
+    lookup = prices.listed_model
 
     def other(provider: str, model: str) -> ModelInfo | None:
         info = lookup(provider, model)
@@ -207,7 +207,7 @@ def list_is(release: str, monkeypatch: pytest.MonkeyPatch, **changed: Decimal) -
         return ModelInfo(id=info.id, match=info.match, prices=price)
 
     monkeypatch.setattr(prices, "version", lambda _: release)
-    monkeypatch.setattr(prices, "_lookup", other)
+    monkeypatch.setattr(prices, "listed_model", other)
 
 
 def test_importing_twice_adds_nothing(lake: Lake) -> None:
@@ -278,5 +278,5 @@ def test_a_release_that_no_longer_knows_a_model_leaves_its_prices(
     land_calls(lake, OTHER_CASES)
     import_ai_prices(lake.folder, now=NOW)
     monkeypatch.setattr(prices, "version", lambda _: "99.0")
-    monkeypatch.setattr(prices, "_lookup", lambda *_: None)
+    monkeypatch.setattr(prices, "listed_model", lambda *_: None)
     assert import_ai_prices(lake.folder, now=NOW).unknown_models == OTHER_CASES

@@ -51,9 +51,8 @@ def reason_of(record: Record) -> str:
 
 def flat(record: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
     """Write a record as a CSV file has it: dotted names, and elements as columns."""
-    for key, value in record.items():
-        if key == "elements":
-            value = {item["name"]: item["value"] for item in value}  # noqa: PLW2901 - the one list
+    for key, said in record.items():
+        value = {item["name"]: item["value"] for item in said} if key == "elements" else said
         if isinstance(value, dict):
             yield from flat(value, f"{prefix}{key}.")
         else:

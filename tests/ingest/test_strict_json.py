@@ -113,7 +113,7 @@ def test_a_check_of_values_from_other_formats_ends_at_the_depth_limit(
     for _ in range(MAX_DEPTH):
         value = make(value)
     with pytest.raises(Refusal, match="nested deeper"):
-        check(value)  # type: ignore[arg-type] # it is JSON by the way it was made
+        check(value)
 
 
 @given(

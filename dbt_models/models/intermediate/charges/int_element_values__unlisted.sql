@@ -1,38 +1,45 @@
-{# One row per distinct value in a period that a fee has no amount for: reported, not billed. #}
+{# One row per distinct value in a period that no fee charges for: it is reported, not billed. #}
 with
 
 first_seen as (select * from {{ ref('int_element_values__first_seen') }}),
 
+charges as (select * from {{ ref('int_charges__distinct_elements') }}),
+
 periods as (select * from {{ ref('int_periods__closed') }}),
 
-fees as (
-    select * from {{ ref('stg_catalog__element_fees') }}
-    where default_amount is null
+charged as (
+    select
+        subscription_id,
+        period_ordinal,
+        item_key as element,
+        {{ ascii_lower(trimmed('element_value')) }} as match_value
+    from charges
 ),
 
-amounts as (select * from {{ ref('stg_catalog__element_fee_amounts') }}),
+uncharged as (
+    select first_seen.*
+    from first_seen
+    anti join charged
+        on
+            first_seen.subscription_id = charged.subscription_id
+            and first_seen.period_ordinal = charged.period_ordinal
+            and first_seen.element = charged.element
+            and first_seen.match_value = charged.match_value
+),
 
 unlisted as (
     select
-        first_seen.subscription_id,
-        first_seen.period_ordinal,
-        first_seen.element,
-        first_seen.match_value,
-        first_seen.element_value,
+        uncharged.subscription_id,
+        uncharged.period_ordinal,
+        uncharged.element,
+        uncharged.match_value,
+        uncharged.element_value,
         periods.product_name
-    from first_seen
+    from uncharged
     inner join periods
         on
-            first_seen.subscription_id = periods.subscription_id
-            and first_seen.period_ordinal = periods.period_ordinal
-    inner join fees
-        on periods.terms_id = fees.terms_id and first_seen.element = fees.element
-    left outer join amounts
-        on
-            periods.terms_id = amounts.terms_id
-            and first_seen.element = amounts.element
-            and first_seen.match_value = amounts.match_value
-    where amounts.match_value is null
+            uncharged.subscription_id = periods.subscription_id
+            and uncharged.period_ordinal = periods.period_ordinal
 )
 
 select * from unlisted

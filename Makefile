@@ -4,6 +4,8 @@ SHELL := /bin/bash
 
 PYTHON ?= python3
 VENV := $(CURDIR)/.venv
+COMPILE := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-annotate --custom-compile-command "make lock" pyproject.toml
 METERHOUSE_DATA ?= $(CURDIR)/data
 
 export METERHOUSE_DATA
@@ -16,7 +18,7 @@ export VIRTUAL_ENV := $(VENV)
 
 .PHONY: help
 help:  ## What can be made
-	@awk -F ':.*## *' '/^[a-z-]+:.*##/ {printf "%-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## *' '/^[a-z-]+:.*##/ {printf "%-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(VENV)/installed: requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -25,6 +27,12 @@ $(VENV)/installed: requirements.lock pyproject.toml
 	@$(PYTHON) -m venv $(VENV)
 	@$(VENV)/bin/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
 	@$(VENV)/bin/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/installed-spark: $(VENV)/installed requirements-spark.lock
+	@echo "Adding Spark to .venv from requirements-spark.lock (450 MB, once)"
+	@$(VENV)/bin/pip install --quiet --disable-pip-version-check --no-deps --require-hashes \
+		--use-pep517 --no-build-isolation -r requirements-spark.lock
 	@touch $@
 
 $(DAGSTER_HOME)/dagster.yaml: dagster_project/instance.yaml
@@ -47,7 +55,7 @@ dagster: setup  ## Runs, assets, checks and schedules in the browser
 	dg dev
 
 .PHONY: check
-check: lint types arch test  ## Everything that CI runs
+check: lint types arch test test-spark  ## Everything that CI runs
 
 .PHONY: lint
 lint: setup  ## Style of Python, SQL, YAML and prose; definitions and catalogue load
@@ -69,13 +77,23 @@ arch: setup  ## Who may import whom
 	lint-imports
 
 .PHONY: test
-test: setup  ## All tests
+test: setup  ## All tests but those on Spark
 	pytest
 
+.PHONY: test-spark
+test-spark: setup $(VENV)/installed-spark  ## The same rows by Spark (needs Java 17)
+	@java -version 2> /dev/null || { echo "Spark needs Java 17 or 21: .ci/install-java"; exit 1; }
+	pytest -m spark tests/test_spark.py
+
+.PHONY: test-mutations
+test-mutations: setup  ## Whether the tests notice wrong rules, one at a time (minutes)
+	python -m tests.mutations.mutate
+
 .PHONY: lock
-lock:  ## Resolve requirements.lock anew, within the bounds of pyproject.toml (needs uv)
-	uv pip compile --universal --python-version 3.11 --generate-hashes --no-annotate --extra dev \
-		--custom-compile-command "make lock" pyproject.toml --output-file requirements.lock
+lock:  ## Resolve the lock files anew, within the bounds of pyproject.toml (needs uv)
+	$(COMPILE) --extra dev --output-file requirements.lock
+	$(COMPILE) --extra spark --output-file requirements-spark.lock --constraints requirements.lock \
+		$$(sed -n 's/^\([a-z0-9._-]*\)==.*/--no-emit-package \1/p' requirements.lock)
 
 .PHONY: clean
 clean:  ## Remove the data of this clone: lake, warehouse, snapshots

@@ -1,12 +1,14 @@
 """The `meterhouse` command. Data goes to standard output, everything else to standard error."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Any, Literal, NoReturn
 
 import cyclopts
+from cyclopts import Parameter
 from rich.console import Console
 from rich.markup import escape
 
@@ -27,16 +29,26 @@ app = cyclopts.App(
 )
 catalog = cyclopts.App(name="catalog", help="Products, prices, subscriptions and credentials.")
 prices = cyclopts.App(name="prices", help="The public price list of AI models.")
+invoices = cyclopts.App(name="invoices", help="Invoices that went out.")
 app.command(catalog)
 app.command(prices)
+app.command(invoices)
+# Named, not imported: the module needs this one.
+app.command("dagster_project.rules_command:rules", name="rules")
 
 console = Console(stderr=True, highlight=False)
 
 
-def fail(error: Exception, code: int) -> None:
+def fail(error: Exception, code: int) -> NoReturn:
     """Print an error in full, on standard error, and leave with its exit code."""
     console.print(f"[red]error:[/red] {escape(str(error))}", soft_wrap=True)
     sys.exit(code)
+
+
+def must_exist(file: Path) -> None:
+    """Leave with a message if a file is not there."""
+    if not file.is_file():
+        fail(FileNotFoundError(f"{file}: there is no such file"), USAGE)
 
 
 @catalog.command(name="check")
@@ -146,8 +158,7 @@ def land(
     rules = LandingRules(received_at, form, identity)
     reports = []
     for file in files:
-        if not file.is_file():
-            fail(FileNotFoundError(f"{file}: there is no such file"), USAGE)
+        must_exist(file)
         try:
             with reading(console, file.name) as progress:
                 reports.append(
@@ -171,6 +182,27 @@ def show_landing(report: LandingReport) -> None:
         console.print(f"  [yellow]quarantined[/yellow] {reason}: {count:,}")
 
 
+@app.command(name="land-facts")
+def land_facts(files: list[Path], /) -> None:
+    """Land payments, voids and corrections; landing one again changes nothing.
+
+    Parameters
+    ----------
+    files
+        One fact a line, as docs/rate.md says; all of them are landed, or none.
+    """
+    from ingest.facts import FactsError, land_facts
+    from ingest.records import FileFormatError
+
+    for file in files:
+        must_exist(file)
+    try:
+        report = land_facts(files, data_paths().lake, now=now())
+    except (FactsError, FileFormatError) as error:
+        fail(error, INVALID)
+    console.print(f"{report.landed_count:,} facts landed, {report.known_count:,} known already.")
+
+
 @prices.command(name="import")
 def import_prices(*, accept_changes: bool = False) -> None:
     """Take over the installed price list for the AI models that events name.
@@ -186,10 +218,77 @@ def import_prices(*, accept_changes: bool = False) -> None:
         found = import_ai_prices(data_paths().lake, now=now(), accept_changes=accept_changes)
     except PriceListError as error:
         fail(error, CONFLICT)
-        return
     console.print(f"{found.price_list}: prices of {len(found.new_models)} models added.")
     for provider, model in found.unknown_models:
         console.print(f"  [yellow]unknown[/yellow] {provider}/{model}: add it to ai_prices.csv")
+
+
+@app.command(name="rate")
+def rate(
+    *,
+    as_of: str,
+    catalog: Path = CATALOG,
+    events: Annotated[list[Path] | None, Parameter(consume_multiple=True)] = None,
+    facts: Annotated[list[Path] | None, Parameter(consume_multiple=True)] = None,
+    format: Literal["json", "table"] = "table",  # noqa: A002 - the option is called so
+) -> None:
+    """Rate events by a catalogue and print the invoices; no deployment is read or changed.
+
+    Parameters
+    ----------
+    as_of
+        The instant, with an offset, such as 2026-03-01T01:00:00Z.
+    catalog
+        The folder with `products/*.yaml` and the CSV files.
+    events
+        NDJSON (plain, gzip, zstd), CSV or Parquet. An event was received at its `received_at`,
+        else when it occurred.
+    facts
+        Payments, voids and corrections, one a line.
+    format
+        `json` (docs/rate.md) or `table`.
+    """
+    from ingest.settlements import SettlementError, parse_as_of
+
+    for file in [*(events or ()), *(facts or ())]:
+        must_exist(file)
+    try:
+        instant = parse_as_of(as_of)
+    except SettlementError as error:
+        fail(error, USAGE)
+    document = rated(catalog, events or (), facts or (), instant)
+    for record in document["reports"]["quarantined"]:
+        place = f"{record['file']}:{record['position']}"
+        told = f"{place}: {record['reason']}: {record['detail']}"
+        console.print(f"[yellow]not read:[/yellow] {escape(told)}", soft_wrap=True)
+    if format == "json":
+        import json
+
+        sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+    else:
+        from dagster_project.rating_tables import show
+
+        show(document, Console(highlight=False))
+
+
+def rated(
+    catalog: Path, events: Sequence[Path], facts: Sequence[Path], as_of: datetime
+) -> Mapping[str, Any]:
+    """Rate, or leave with the reason why that is not possible and its exit code."""
+    from dagster_project.rating import RatingError, rate
+    from ingest.catalog.problems import CatalogError
+    from ingest.facts import FactsError
+    from ingest.records import FileFormatError
+
+    try:
+        return rate(catalog, events, facts=facts, as_of=as_of)
+    except CatalogError as error:
+        console.print(escape(str(error)), soft_wrap=True)
+        sys.exit(INVALID)
+    except (FactsError, FileFormatError) as error:
+        fail(error, INVALID)
+    except RatingError as error:
+        fail(error, INTERNAL)
 
 
 @app.command(name="settle")
@@ -220,6 +319,37 @@ def settlement_errors() -> Iterator[None]:
         fail(error, CONFLICT)
     except SettlementFailedError as error:
         fail(error, CHECKS_FAILED)
+
+
+@invoices.command(name="verify")
+def verify(ids: list[str] | None = None, /) -> None:
+    """Compare invoices as they went out with what is published now; they never differ.
+
+    Parameters
+    ----------
+    ids
+        The invoices; by default all that went out.
+    """
+    import duckdb
+
+    from ingest.issued import differences, issued_ids
+    from ingest.serving import current_snapshot
+
+    paths = data_paths()
+    snapshot = current_snapshot(paths.serving)
+    if snapshot is None:
+        fail(LookupError("nothing is published yet; run `meterhouse settle` first"), CONFLICT)
+    issued = set(issued_ids(paths.lake))
+    asked = set(ids or issued)
+    if unknown := sorted(asked - issued):
+        fail(LookupError(f"never issued: {', '.join(unknown)}"), USAGE)
+    with duckdb.connect(str(paths.serving / snapshot.file), read_only=True) as connection:
+        changed = [each for each in differences(paths.lake, connection) if each.invoice_id in asked]
+    for each in changed:
+        console.print(f"[red]differs:[/red] {escape(str(each))}", soft_wrap=True)
+    console.print(f"{len(asked) - len(changed):,} of {len(asked):,} invoices are as they went out.")
+    if changed:
+        sys.exit(CHECKS_FAILED)
 
 
 @app.command(name="quarantine")

@@ -9,7 +9,7 @@ from typing import Any
 
 import dagster as dg
 
-from dagster_project.dbt_project import DBT_FOLDER
+from dagster_project.code_version import code_version
 from ingest.catalog.load import catalog_version
 from ingest.lake import locked
 from ingest.paths import DataPaths
@@ -58,12 +58,7 @@ def build_id(lake: Path, as_of: datetime) -> str:
     digest = hashlib.sha256()
     digest.update(lake_fingerprint(lake).encode())
     digest.update(f"{format_as_of(as_of)} {[version(name) for name in _ENGINE]}".encode())
-    root = DBT_FOLDER.parent
-    folders = [DBT_FOLDER / "models", DBT_FOLDER / "macros", root / "seeds/reference"]
-    files = [path for folder in folders for path in folder.rglob("*") if path.is_file()]
-    for path in sorted([*files, DBT_FOLDER / "dbt_project.yml"]):
-        digest.update(str(path.relative_to(root)).encode())
-        digest.update(path.read_bytes())
+    digest.update(code_version().encode())
     return digest.hexdigest()[:12]
 
 

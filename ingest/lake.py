@@ -93,8 +93,46 @@ AI_PRICES = pa.schema(
         ("recorded_at", INSTANT),
     ]
 )
+# What was said from outside after the events: payments, voids and corrections.
+FACTS = pa.schema(
+    [
+        ("fact_id", pa.string()),
+        ("fact", pa.string()),
+        ("invoice_id", pa.string()),
+        ("status", pa.string()),
+        ("mode", pa.string()),
+        ("source_id", pa.string()),
+        ("event_id", pa.string()),
+        ("event_key", pa.string()),
+        ("paid_at", INSTANT),
+        ("known_at", INSTANT),
+        ("file_name", pa.string()),
+    ]
+)
 SETTLEMENTS = pa.schema(
     [("as_of", INSTANT), ("build_id", pa.string()), ("settled_at", INSTANT)],
+)
+# Invoices as they were when they went out. Nothing is computed from this table; it is what a
+# later build is held against.
+ISSUED_INVOICES = pa.schema(
+    [
+        ("invoice_id", pa.string()),
+        ("kind", pa.string()),
+        ("subscription_id", pa.string()),
+        ("product_id", pa.string()),
+        ("currency", pa.string()),
+        ("period_started_at", INSTANT),
+        ("period_ended_at", INSTANT),
+        ("cut_off_at", INSTANT),
+        ("total_amount", pa.decimal128(28, 4)),
+        ("content_hash", pa.string()),
+        ("invoice_text", pa.string()),
+        ("as_of", INSTANT),
+        ("build_id", pa.string()),
+        ("catalog_version", pa.string()),
+        ("code_version", pa.string()),
+        ("issued_in", pa.string()),
+    ]
 )
 
 TABLES = {
@@ -103,8 +141,14 @@ TABLES = {
     "segments": SEGMENTS,
     "identifiers": IDENTIFIERS,
     "ai_prices": AI_PRICES,
+    "facts": FACTS,
+    # An event anew; its segment is the id of the fact that says so.
+    "event_amendments": METER_EVENTS,
     "settlements": SETTLEMENTS,
+    "issued_invoices": ISSUED_INVOICES,
 }
+# What a settlement writes itself. No invoice depends on it.
+WRITTEN_BY_SETTLEMENTS = frozenset({"settlements", "issued_invoices"})
 
 
 @contextmanager

@@ -38,6 +38,7 @@ class LandingRules:
     Attributes:
         received_at: `now`, `occurred` (each event was received when it occurred), or the name of
             a field that holds the instant of receipt.
+        is_receipt_optional: a record without that field was received when it occurred.
         form: the wire form of every record, or None to detect each one's.
         identification: where event ids come from in files that have none: the record's content
             (equal records are one event) or its position in the file.
@@ -46,6 +47,7 @@ class LandingRules:
     received_at: str = "now"
     form: Form | None = None
     identification: Identification = "id"
+    is_receipt_optional: bool = False
 
 
 @dataclass(frozen=True)
@@ -274,18 +276,25 @@ def _row(
     now: datetime,
 ) -> dict[str, object]:
     received_at = _received_at(event, content, rules, now)
+    return event_columns(event, event.event_id or _made_id(rules, record, event), received_at)
+
+
+def event_columns(event: Event, event_id: str, received_at: datetime) -> dict[str, object]:
+    """Return the lake's columns of an event, but for its segment.
+
+    Raises:
+        Refusal: the event lies in the future of its receipt.
+    """
     occurred_at = event.occurred_at or received_at
     if occurred_at > received_at + CLOCK_SKEW:
         raise Refusal("future", f"occurred at {occurred_at}, but was received at {received_at}")
-    content_hash = event.content_hash()
-    event_id = event.event_id or _made_id(rules, record, content_hash)
     ai = event.ai
     return {
         "source_kind": event.source_kind,
         "source_id": event.source_id,
         "event_id": event_id,
         "event_key": keys.event_key(event.source_id, event_id),
-        "content_hash": content_hash,
+        "content_hash": event.content_hash(),
         "occurred_at": occurred_at,
         "received_at": received_at,
         "known_at": received_at,
@@ -312,6 +321,8 @@ def _received_at(
         received = event.occurred_at
     else:
         received = events.time_of(content, rules.received_at)
+        if received is None and rules.is_receipt_optional:
+            received = event.occurred_at
     if received is None:
         raise Refusal("missing_field", f"no time of receipt: {rules.received_at} is missing")
     if received > now:
@@ -319,11 +330,11 @@ def _received_at(
     return received
 
 
-def _made_id(rules: LandingRules, record: Record, content_hash: str) -> str:
+def _made_id(rules: LandingRules, record: Record, event: Event) -> str:
     if rules.identification == "content":
-        return f"content-{content_hash}"
+        return f"content-{event.content_hash()}"
     if rules.identification == "position":
-        return f"position-{record.position}-{content_hash[:12]}"
+        return f"position-{record.position}-{event.content_hash()[:12]}"
     raise Refusal(
         "missing_field",
         "transactionId is missing; --identity content or position lands records without one",

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import duckdb
 
+from ingest.issued import differences, freeze
 from ingest.paths import DataPaths
 
 KEPT_SNAPSHOTS = 3
@@ -78,11 +79,12 @@ def _proven(warehouse: Path, build_id: str) -> Checks:
     return Checks(said["total"], said["passed"])
 
 
-def publish(paths: DataPaths, *, published_at: datetime) -> Snapshot:
+def publish(paths: DataPaths, *, published_at: datetime, code_version: str) -> Snapshot:
     """Copy the marts of the warehouse into a new snapshot and point `CURRENT` to it, last.
 
-    A publication that is cut short leaves `CURRENT` as it was. Which
-    build it is, and as of when, the warehouse says itself (`marts.rpt_settlement`).
+    Before that, what it issues for the first time is frozen in the lake. A publication that is cut
+    short leaves `CURRENT` as it was. Which build it is, and as of when, the warehouse says itself
+    (`marts.rpt_settlement`).
 
     Raises:
         PublicationError: not every check of this build has passed, or an invoice that is out would
@@ -98,7 +100,7 @@ def publish(paths: DataPaths, *, published_at: datetime) -> Snapshot:
             "select as_of, build_id from marts.rpt_settlement"
         ).fetchall()[0]
         checks = _proven(paths.warehouse, build_id)
-        _refuse_changed_invoices(connection, paths.serving)
+        _refuse_changed_invoices(connection, paths.lake)
         name = f"serving-{build_id}-{published_at:%Y%m%dT%H%M%S%f}.duckdb"
         staged = paths.serving / f"_{name}"
         _copy_marts(connection, staged)
@@ -124,8 +126,9 @@ def publish(paths: DataPaths, *, published_at: datetime) -> Snapshot:
         )
         connection.execute("checkpoint snapshot")
         connection.execute("detach snapshot")
-    staged.chmod(0o444)
-    staged.replace(paths.serving / name)
+        staged.chmod(0o444)
+        staged.replace(paths.serving / name)
+        freeze(paths.lake, connection, code_version=code_version, issued_in=name)
     snapshot = Snapshot(name, build_id, as_of.replace(tzinfo=UTC), published_at)
     _point_to(paths.serving, snapshot)
     (paths.serving / "STALE").unlink(missing_ok=True)
@@ -133,31 +136,14 @@ def publish(paths: DataPaths, *, published_at: datetime) -> Snapshot:
     return snapshot
 
 
-def _refuse_changed_invoices(connection: duckdb.DuckDBPyConnection, serving: Path) -> None:
-    """Hold the new build against the published one: an issued invoice never changes."""
-    published = current_snapshot(serving)
-    if published is None or not (serving / published.file).exists():
-        return
-    path = str(serving / published.file).replace("'", "''")
-    connection.execute(f"attach '{path}' as published (read_only)")
-    changed = connection.execute(
-        """
-        select before.invoice_id, before.currency, before.total_amount, after.total_amount
-        from published.marts.fct_invoices as before
-        left join marts.fct_invoices as after
-            on before.invoice_id = after.invoice_id and after.status = 'issued'
-        where
-            before.status = 'issued'
-            and after.content_hash is distinct from before.content_hash
-        order by before.invoice_id
-        """
-    ).fetchall()
-    connection.execute("detach published")
+def _refuse_changed_invoices(connection: duckdb.DuckDBPyConnection, lake: Path) -> None:
+    """Hold the new build against what went out: an issued invoice never changes."""
+    changed = differences(lake, connection)
     if changed:
-        named = [f"{name} ({currency} {old} -> {new})" for name, currency, old, new in changed]
-        more = f" and {len(named) - _NAMED} more" if len(named) > _NAMED else ""
+        named = ", ".join(str(difference) for difference in changed[:_NAMED])
+        more = f" and {len(changed) - _NAMED} more" if len(changed) > _NAMED else ""
         raise PublicationError(
-            f"{len(named)} issued invoices would change: {', '.join(named[:_NAMED])}{more}. What"
+            f"{len(changed)} issued invoices would change: {named}{more}. What"
             " was entered for the past and takes usage away from them (an end, a rename, a second"
             " subscription) has to hold from the last settlement on instead; a new release of"
             " Meterhouse that rates otherwise needs a folder of its own (METERHOUSE_DATA)"

@@ -107,6 +107,6 @@ def lake_fingerprint(lake_folder: Path) -> str:
     names = sorted(
         str(path.relative_to(lake_folder))
         for path in lake_folder.rglob("*.parquet")
-        if not path.name.startswith("_") and path.parent.name != "settlements"
+        if not path.name.startswith("_") and path.parent.name not in lake.WRITTEN_BY_SETTLEMENTS
     )
     return hashlib.sha256("\n".join(names).encode()).hexdigest()

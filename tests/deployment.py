@@ -11,11 +11,13 @@ import pytest
 from dbt.cli.main import dbtRunner
 
 from ingest.catalog.load import load_catalog
+from ingest.facts import land_facts
 from ingest.landing import LandingReport, LandingRules, land_file
 from ingest.paths import PROJECT_ROOT, DataPaths
 from ingest.prices import import_ai_prices
 
-LANDED_AT = datetime(2026, 3, 15, tzinfo=UTC)
+LANDED_AT = datetime(2026, 12, 31, tzinfo=UTC)
+PRICED_AT = datetime(2026, 3, 15, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -32,9 +34,17 @@ class Deployment:
         rules = LandingRules(received_at=received_at)
         return [land_file(file, self.paths.lake, now=LANDED_AT, rules=rules) for file in files]
 
+    def land_story(self, given: Path) -> None:
+        """Load a story's catalogue, and land its events and what became known of them later."""
+        self.load(given / "catalog")
+        (report,) = self.land([given / "events.csv"], "received_at")
+        assert not report.reasons, f"{given}: events can't be read: {report.reasons}"
+        if (given / "facts.ndjson").exists():
+            land_facts([given / "facts.ndjson"], self.paths.lake, now=LANDED_AT)
+
     def rate(self, as_of: str, *arguments: str) -> None:
         """Build and test every dbt model in this process."""
-        import_ai_prices(self.paths.lake, now=LANDED_AT)
+        import_ai_prices(self.paths.lake, now=PRICED_AT)
         self.environment.setenv("LAKE_PATH", str(self.paths.lake))
         self.environment.setenv("WAREHOUSE_PATH", str(self.paths.warehouse))
         folder = str(PROJECT_ROOT / "dbt_models")

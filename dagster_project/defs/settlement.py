@@ -7,6 +7,7 @@ import dagster as dg
 from dagster_dbt import DbtCliResource, dbt_assets
 
 from dagster_project.clock import now
+from dagster_project.code_version import code_version
 from dagster_project.dbt_project import LayeredDbtTranslator, dbt_project
 from dagster_project.settlement import SettlementConfig, begin_settlement, checks_of
 from ingest.paths import data_paths
@@ -44,7 +45,7 @@ def dbt_models(
 )
 def snapshot() -> dg.MaterializeResult[None]:
     """Publish the marts, if the whole build has passed its tests."""
-    published = publish(data_paths(), published_at=now())
+    published = publish(data_paths(), published_at=now(), code_version=code_version())
     return dg.MaterializeResult(metadata={"build_id": published.build_id, "file": published.file})
 
 

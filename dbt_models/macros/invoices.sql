@@ -1,4 +1,10 @@
-{# An invoice's number: the subscription and the ordinal of the closing (R11). #}
+{#
+    An invoice's number: the subscription and the ordinal of the closing (R11). Closing 0 is the
+    opening invoice, closing -1 the invoice of a setup fee that has to be paid first.
+#}
 {% macro invoice_id(subscription_id, closing_ordinal) -%}
-    {{ subscription_id }} || '-' || lpad({{ closing_ordinal }}::string, 4, '0')
+    {{ subscription_id }} || case
+        when {{ closing_ordinal }} = -1 then '-setup'
+        else '-' || lpad(({{ closing_ordinal }})::string, 4, '0')
+    end
 {%- endmacro %}

@@ -24,5 +24,23 @@
     end::decimal(28, 4)
 {%- endmacro %}
 
+{# The share of an amount for some seconds of a longer time, rounded once to the minor unit. #}
+{% macro prorated(amount, seconds, full_seconds, minor_unit) -%}
+    case {{ minor_unit }}
+        {%- for digits in [0, 1, 2, 3, 4] %}
+        when {{ digits }} then ({{ divided(
+            '((' ~ amount ~ ' * 1' ~ '0' * digits ~ ')::decimal(28, 0) * ' ~ seconds ~ ')::decimal(38, 0)',
+            full_seconds ~ '::decimal(38, 0)'
+        ) }}::decimal(28, 0) * {{ ['1', '0.1', '0.01', '0.001', '0.0001'][digits] }})::decimal(28, 4)
+        {%- endfor %}
+    end::decimal(28, 4)
+{%- endmacro %}
+
+{# A share of a whole, as lines show it: 12 decimals. #}
+{% macro share(part, whole) -%}
+    ({{ divided('(' ~ part ~ '::decimal(19, 0) * 1000000000000)::decimal(38, 0)', whole ~ '::decimal(38, 0)') }}
+    ::decimal(25, 0) * 0.000000000001)::decimal(13, 12)
+{%- endmacro %}
+
 {# NULL where it must be said with its type, so that unions agree on both engines. #}
 {% macro null_of(type) -%} null::{{ type }} {%- endmacro %}

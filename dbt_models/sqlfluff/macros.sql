@@ -4,6 +4,7 @@
 #}
 {% macro as_of() %}timestamp '2026-01-01 00:00:00'{% endmacro %}
 {% macro ascii_lower(text) %}lower({{ text }}){% endmacro %}
+{% macro days_between(earlier, later) %}date_diff('day', {{ earlier }}, {{ later }}){% endmacro %}
 {% macro divided(dividend, divisor) %}{{ dividend }}{% endmacro %}
 {% macro exact_product(quantity, unit_rate, is_cost) %}({{ quantity }} * {{ unit_rate }}){% endmacro %}
 {% macro hex_var(name) %}{% endmacro %}
@@ -11,16 +12,24 @@
 {% macro invoice_id(subscription_id, closing_ordinal) %}{{ subscription_id }} || '-'{% endmacro %}
 {% macro join_lines(text, order_by) %}string_agg({{ text }}, chr(10)){% endmacro %}
 {% macro length_led(text) %}length({{ text }})::string || {{ text }}{% endmacro %}
+{% macro look_back_end(instant, zone) %}{{ instant }} + interval '12' month{% endmacro %}
 {% macro null_of(type) %}null::{{ type }}{% endmacro %}
 {% macro ordinals_below(column) %}ordinals_of({{ column }}){% endmacro %}
+{% macro period_boundary(ordinal) %}anchor_at + {{ ordinal }} * interval '1' day{% endmacro %}
+{% macro prorated(amount, seconds, full_seconds, minor_unit) %}({{ amount }} * {{ seconds }}){% endmacro %}
 {% macro quick_hash(columns) %}hash({{ columns }}){% endmacro %}
 {% macro read_folder(folder) %}folder_{{ folder }}{% endmacro %}
 {% macro rounded_to_minor_unit(amount, minor_unit) %}{{ amount }}::decimal(28, 4){% endmacro %}
 {% macro seconds_between(earlier, later) %}date_diff('second', {{ earlier }}, {{ later }}){% endmacro %}
+{% macro rule_matches(events) %}select * from {{ events }}{% endmacro %}
 {% macro sha256_hex(text) %}sha256({{ text }}){% endmacro %}
+{% macro share(part, whole) %}({{ part }} * {{ whole }}){% endmacro %}
+{% macro steps_before(instant) %}date_diff('day', anchor_at, {{ instant }}){% endmacro %}
 {% macro surrogate_key(parts) %}md5({{ parts[0] }}){% endmacro %}
 {% macro token_cost(tokens, usd_per_token) %}({{ tokens }} * {{ usd_per_token }}){% endmacro %}
 {% macro to_local(instant, zone) %}timezone({{ zone }}, {{ instant }}){% endmacro %}
 {% macro to_utc(local_time, zone) %}timezone({{ zone }}, {{ local_time }}){% endmacro %}
 {% macro trimmed(text) %}trim({{ text }}){% endmacro %}
 {% macro utc(instant) %}timezone('UTC', {{ instant }}){% endmacro %}
+{% macro whole_steps(number, step) %}({{ number }} + {{ step }}){% endmacro %}
+{% macro without(columns) %}exclude ({{ columns | join(', ') }}){% endmacro %}

@@ -1,36 +1,60 @@
 """Whether the files of a catalogue fit together."""
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping
-from datetime import datetime
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator
+from datetime import UTC, datetime
 from decimal import Decimal
-from itertools import pairwise
+from itertools import combinations
 from operator import attrgetter
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from ingest.catalog.entries import AnyForm, Catalog, Entry, read_catalog
-from ingest.catalog.models import (
-    BUILT_IN_ELEMENTS,
-    Credential,
-    ProductFile,
-    Subscriber,
-    Subscription,
+from ingest.catalog.amounts import decimals, wrong_exchange_rate
+from ingest.catalog.elements import BUILT_IN_ELEMENTS
+from ingest.catalog.entries import AnyForm, Catalog, Entry, in_order_known, read_catalog
+from ingest.catalog.models import ProductFile
+from ingest.catalog.problems import CatalogError, Location, Problem, told_twice, unknown
+from ingest.catalog.products import product_problems
+from ingest.catalog.rows import BEGINNING, Credential
+from ingest.catalog.subscriptions import (
+    no_version,
+    order_problems,
+    settlement_of,
+    subscription_problems,
 )
-from ingest.catalog.problems import CatalogError, Problem
-from ingest.catalog.products import Surroundings, decimals, product_problems, unknown
+from ingest.catalog.surroundings import Surroundings, surroundings
+from ingest.rules import EVENT_COLUMNS
 
 # The price of one token has twelve decimals and lies below 10^6.
 _PRICE_DECIMALS = 6
 _PRICE_PER_MILLION_LIMIT = Decimal(10) ** 12
+_FOREVER = datetime.max.replace(tzinfo=UTC)
 
 # The rows that refer to another file, by the column that is the other file's key.
 _REFERENCES = (
     ("subscribers", "organization_id", "organizations"),
     ("subscriptions", "organization_id", "organizations"),
     ("subscriptions", "subscriber_id", "subscribers"),
+    ("cancellations", "subscription_id", "subscriptions"),
+    ("upgrades", "subscription_id", "subscriptions"),
     ("credentials", "subscription_id", "subscriptions"),
 )
+# The columns that say what a row is about; a later-recorded row about the same replaces it.
+# Those with an instant among them are judged where that is known.
+_KEYS = (
+    ("organizations", "organization_id"),
+    ("subscribers", "subscriber_id"),
+    ("sources", "source_id"),
+    ("metering_elements", "element"),
+    ("subscriptions", "subscription_id"),
+    ("exchange_rates", "currency since"),
+    ("ai_prices", "model identity"),
+)
+_KEPT: dict[str, Location] = {
+    "settlement period": ("product", "settlement", "every"),
+    "time zone": ("product", "settlement", "timezone"),
+    "currency": ("product", "currency"),
+}
 
 
 def check_catalog(folder: Path) -> Catalog:
@@ -50,22 +74,19 @@ def check_catalog(folder: Path) -> Catalog:
 
 
 def _problems(catalog: Catalog, broken: Collection[str]) -> Iterator[Problem]:
-    sources = {entry.form.source_id: entry.form for entry in catalog.sources}
-    elements = {entry.form.element: entry.form for entry in catalog.metering_elements}
-    around = Surroundings(
-        sources=None if "sources" in broken else sources,
-        elements=None if "metering_elements" in broken else elements,
-    )
+    around = surroundings(catalog, broken)
     for entry in catalog.products:
         yield from product_problems(entry, around)
     yield from _versions(catalog.products)
+    yield from _rules(catalog.products)
     yield from _repetitions(catalog)
     yield from _references(catalog, broken)
     yield from _metering_elements(catalog, around)
     if "products" not in broken:
         yield from _subscribed_products(catalog)
-    yield from _times(catalog)
-    yield from _ai_prices(catalog)
+    yield from subscription_problems(catalog, broken)
+    yield from _credentials(catalog)
+    yield from _prices(catalog)
 
 
 def _versions(products: Iterable[Entry[ProductFile]]) -> Iterator[Problem]:
@@ -80,42 +101,74 @@ def _versions(products: Iterable[Entry[ProductFile]]) -> Iterator[Problem]:
             yield entry.problem(("product", "effective_from"), text)
         first_file.setdefault(terms, entry.place.file)
         first = first_entry.setdefault(product.product_id, entry)
-        if product.settlement.timezone != first.form.product.settlement.timezone:
-            text = f"{first.place.file} has another one, and a version keeps its time zone"
-            text = f"{text}. Give this product a new version"
-            yield entry.problem(("product", "settlement", "timezone"), text)
+        kept = settlement_of(first.form.product)
+        for what, value in settlement_of(product).items():
+            if value != kept[what]:
+                text = f"{first.place.file} has another one, and a version keeps its {what}"
+                yield entry.problem(_KEPT[what], f"{text}. Give this product a new version")
+
+
+class _Use(NamedTuple):
+    """What holds in a span of time, and is known in another; what is told twice is known twice."""
+
+    started_at: datetime
+    ended_at: datetime | None
+    entry: Entry[Any]
+    location: Location
+    known_from: datetime = BEGINNING
+    known_to: datetime = _FOREVER
+
+    def meets(self, other: "_Use") -> bool:
+        """Whether there is an instant at which both are known to hold at one time."""
+        hold = self.started_at < (other.ended_at or _FOREVER)
+        hold &= other.started_at < (self.ended_at or _FOREVER)
+        known = self.known_from < other.known_to and other.known_from < self.known_to
+        return hold and (known or self.known_from == other.known_from)
+
+
+def _meeting(uses: Iterable[_Use]) -> Iterator[tuple[_Use, _Use]]:
+    """Yield pairs of uses that meet, the earlier one first."""
+    in_order = sorted(uses, key=lambda use: (use.started_at, use.known_from))
+    return (pair for pair in combinations(in_order, 2) if pair[0].meets(pair[1]))
+
+
+def _rules(products: Iterable[Entry[ProductFile]]) -> Iterator[Problem]:
+    uses: dict[tuple[str, str], list[_Use]] = defaultdict(list)
+    for entry in products:
+        product = entry.form.product
+        for number, rule in enumerate(product.pricing_rules):
+            location = ("product", "pricing_rules", number, "key")
+            use = _Use(*product.rule_span(rule), entry, location)
+            uses[product.product_id, rule.key].append(use)
+    for each in uses.values():
+        for earlier, later in _meeting(each):
+            place = earlier.entry.document.places[earlier.location]
+            text = f"holds while line {place.line} of {place.file} has a rule of this key"
+            text = f"{text}. End that one before, or choose another key"
+            yield later.entry.problem(later.location, text)
 
 
 def _repetitions(catalog: Catalog) -> Iterator[Problem]:
-    for name, column in (
-        ("organizations", "organization_id"),
-        ("subscribers", "subscriber_id"),
-        ("sources", "source_id"),
-        ("metering_elements", "element"),
-        ("subscriptions", "subscription_id"),
-    ):
-        yield from _repeated(getattr(catalog, name), column, attrgetter(column))
-    yield from _repeated(catalog.subscribers, "email", _mailbox)
-    yield from _repeated(catalog.ai_prices, "model", lambda price: price.identity)
-
-
-def _mailbox(subscriber: Subscriber) -> str | None:
-    return subscriber.email and subscriber.email.lower()
+    for name, columns in _KEYS:
+        named = attrgetter("recorded_at", *columns.split())
+        for entry, line in _repeated(getattr(catalog, name), named):
+            # The value stays out of the text: it may be an e-mail address.
+            yield entry.problem((columns.split()[0],), told_twice(line))
+    latest = {entry.form.subscriber_id: entry for entry in in_order_known(catalog.subscribers)}
+    with_email = [entry for entry in latest.values() if entry.form.email]
+    for each, line in _repeated(with_email, lambda row: str(row.email).lower()):
+        yield each.problem(("email",), f"the same stands on line {line} already. Keep one row")
 
 
 def _repeated(
-    entries: Iterable[Entry[AnyForm]], column: str, key: Callable[[AnyForm], Hashable]
-) -> Iterator[Problem]:
+    entries: Iterable[Entry[AnyForm]], key: Callable[[AnyForm], Hashable]
+) -> Iterator[tuple[Entry[AnyForm], int]]:
+    """Yield entries whose key stands on an earlier line, with that line."""
     first_line: dict[Hashable, int] = {}
-    for entry in entries:
-        value = key(entry.form)
-        if value is None:
-            continue
-        if value in first_line:
-            # The value stays out of the text: it may be an e-mail address.
-            text = f"the same stands on line {first_line[value]} already. Keep one row"
-            yield entry.problem((column,), text)
-        first_line.setdefault(value, entry.place.line)
+    for entry in sorted(entries, key=lambda entry: entry.place):
+        if key(entry.form) in first_line:
+            yield entry, first_line[key(entry.form)]
+        first_line.setdefault(key(entry.form), entry.place.line)
 
 
 def _references(catalog: Catalog, broken: Collection[str]) -> Iterator[Problem]:
@@ -129,7 +182,7 @@ def _references(catalog: Catalog, broken: Collection[str]) -> Iterator[Problem]:
 
 def _metering_elements(catalog: Catalog, around: Surroundings) -> Iterator[Problem]:
     for entry in catalog.metering_elements:
-        if entry.form.element in BUILT_IN_ELEMENTS:
+        if entry.form.element in (*BUILT_IN_ELEMENTS, *EVENT_COLUMNS):
             yield entry.problem(("element",), "is built in. Remove the row")
         if around.sources is not None:
             for source in entry.form.sources:
@@ -146,62 +199,37 @@ def _subscribed_products(catalog: Catalog) -> Iterator[Problem]:
         if key not in versions:
             yield entry.problem(("product",), unknown(key, versions, "product"))
         elif version not in versions[key]:
-            known = ", ".join(sorted(set(versions[key])))
-            text = f"{key} has no version '{version}'. It has {known}: write one of them"
-            yield entry.problem(("version",), text)
+            yield entry.problem(("version",), no_version(key, version, versions[key]))
 
 
-def _times(catalog: Catalog) -> Iterator[Problem]:
-    zones = catalog.zones()
-    first_terms = catalog.first_terms()
-    for entry in catalog.subscriptions:
-        if zone := zones.get(entry.form.product_id):
-            yield from _subscription_span(entry, entry.form.span(zone), first_terms)
-    starts = catalog.subscription_starts()
-    uses: dict[tuple[str, str], list[_Use]] = defaultdict(list)
-    for credential in catalog.credentials:
-        row = credential.form
-        if start := starts.get(row.subscription_id):
-            valid_from, valid_to = row.span(*start)
-            yield from _order(credential, "valid_to", (valid_from, valid_to))
-            use = _Use(valid_from, credential.place.line, valid_to, credential)
+def _credentials(catalog: Catalog) -> Iterator[Problem]:
+    mappings: dict[Hashable, list[Entry[Credential]]] = defaultdict(list)
+    uses: dict[Hashable, list[_Use]] = defaultdict(list)
+    for entry in in_order_known(catalog.credentials):
+        row = entry.form
+        if start := catalog.subscription_starts.get(row.subscription_id):
+            yield from order_problems(entry, "valid_to", row.span(*start))
+            mappings[row.subscription_id, row.value, row.span(*start)[0]].append(entry)
+    for versions in mappings.values():
+        ends = [*(each.form.recorded_at or BEGINNING for each in versions[1:]), _FOREVER]
+        for entry, known_to in zip(versions, ends, strict=True):
+            row = entry.form
+            span = row.span(*catalog.subscription_starts[row.subscription_id])
+            use = _Use(*span, entry, ("valid_from",), row.recorded_at or BEGINNING, known_to)
             uses[row.subscription_id, row.value].append(use)
     for each in uses.values():
-        for earlier, later in pairwise(sorted(each)):
-            if earlier.ended_at is None or later.started_at < earlier.ended_at:
-                text = f"holds while line {earlier.line} maps the same value to the subscription"
-                yield later.entry.problem(("valid_from",), f"{text}. End that one before")
+        for earlier, later in _meeting(each):
+            text = f"holds while line {earlier.entry.place.line} maps the same value to the"
+            text = f"{text} subscription. End that one before"
+            yield later.entry.problem(later.location, text)
 
 
-def _subscription_span(
-    entry: Entry[Subscription],
-    span: tuple[datetime, datetime | None],
-    first_terms: Mapping[str, datetime],
-) -> Iterator[Problem]:
-    yield from _order(entry, "ended_at", span)
-    if span[0] < first_terms[entry.form.product_id]:
-        text = "is before the first terms of its product. Start it later, or give the product"
-        yield entry.problem(("started_at",), f"{text} an earlier effective_from")
-
-
-class _Use(NamedTuple):
-    """A credential's value in one subscription; sorts by time, then by line."""
-
-    started_at: datetime
-    line: int
-    ended_at: datetime | None
-    entry: Entry[Credential]
-
-
-def _order(
-    entry: Entry[AnyForm], column: str, span: tuple[datetime, datetime | None]
-) -> Iterator[Problem]:
-    started_at, ended_at = span
-    if ended_at is not None and ended_at <= started_at:
-        yield entry.problem((column,), "is not after the start. Correct one of the two")
-
-
-def _ai_prices(catalog: Catalog) -> Iterator[Problem]:
+def _prices(catalog: Catalog) -> Iterator[Problem]:
+    for rate in catalog.exchange_rates:
+        for location, text in wrong_exchange_rate(("per_usd",), rate.form.per_usd):
+            yield rate.problem(location, text)
+        if rate.form.currency == "USD":
+            yield rate.problem(("currency",), "is what rates are told in. Remove the row")
     for entry in catalog.ai_prices:
         for column in ("input", "output", "cache_read", "cache_write"):
             price = getattr(entry.form, column)

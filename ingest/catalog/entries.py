@@ -4,26 +4,31 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
-from typing import Any, Generic, TypeVar, get_args
+from typing import Any, Generic, NamedTuple, TypeVar, get_args
 from zoneinfo import ZoneInfo
 
 from pydantic import ValidationError
 
 from ingest.catalog.files import Document, read_csv, read_yaml
-from ingest.catalog.models import (
+from ingest.catalog.form import Form
+from ingest.catalog.models import Product, ProductFile
+from ingest.catalog.problems import Location, Place, Problem, did_you_mean
+from ingest.catalog.rows import (
+    BEGINNING,
     AiPrice,
+    Cancellation,
     Credential,
-    Form,
+    ExchangeRate,
     MeteringElement,
     Organization,
-    ProductFile,
     Row,
     Source,
     Subscriber,
     Subscription,
+    Upgrade,
 )
-from ingest.catalog.problems import Location, Place, Problem, did_you_mean
 from ingest.catalog.values import shown
 
 AnyForm = TypeVar("AnyForm", bound=Form)
@@ -47,6 +52,13 @@ class Entry(Generic[AnyForm]):
         return self.document.problem(location, text)
 
 
+class Start(NamedTuple):
+    """When a subscription starts, in UTC, and the zone in which it is billed."""
+
+    zone: ZoneInfo
+    at: datetime
+
+
 @dataclass(frozen=True)
 class Catalog:
     """All entries of a catalogue, in the order of the files."""
@@ -57,9 +69,13 @@ class Catalog:
     sources: tuple[Entry[Source], ...] = ()
     metering_elements: tuple[Entry[MeteringElement], ...] = ()
     subscriptions: tuple[Entry[Subscription], ...] = ()
+    cancellations: tuple[Entry[Cancellation], ...] = ()
+    upgrades: tuple[Entry[Upgrade], ...] = ()
     credentials: tuple[Entry[Credential], ...] = ()
+    exchange_rates: tuple[Entry[ExchangeRate], ...] = ()
     ai_prices: tuple[Entry[AiPrice], ...] = ()
 
+    @cached_property
     def zones(self) -> dict[str, ZoneInfo]:
         """Return the billing time zone per product id."""
         products = (entry.form.product for entry in self.products)
@@ -73,14 +89,37 @@ class Catalog:
             first[product.product_id] = min(valid_from, product.valid_from)
         return first
 
-    def subscription_starts(self) -> dict[str, tuple[ZoneInfo, datetime]]:
-        """Return the billing time zone and the start per subscription of a known product."""
-        zones = self.zones()
-        rows = (entry.form for entry in self.subscriptions if entry.form.product_id in zones)
+    def terms_at(self, product_id: str, moment: datetime) -> Product | None:
+        """Return a product's terms that are in force at an instant, if there are any."""
+        terms = [
+            entry.form.product
+            for entry in self.products
+            if entry.form.product.product_id == product_id
+            and entry.form.product.valid_from <= moment
+        ]
+        return max(terms, key=lambda each: each.valid_from, default=None)
+
+    @cached_property
+    def known_subscriptions(self) -> dict[str, Subscription]:
+        """Return each subscription as it was last recorded, if its product is known."""
         return {
-            row.subscription_id: (zones[row.product_id], row.span(zones[row.product_id])[0])
-            for row in rows
+            entry.form.subscription_id: entry.form
+            for entry in in_order_known(self.subscriptions)
+            if entry.form.product_id in self.zones
         }
+
+    @cached_property
+    def subscription_starts(self) -> dict[str, Start]:
+        """Return the billing time zone and the start per subscription of a known product."""
+        return {
+            subscription_id: Start(zone := self.zones[row.product_id], row.span(zone)[0])
+            for subscription_id, row in self.known_subscriptions.items()
+        }
+
+
+def in_order_known(entries: Iterable[Entry[AnyRow]]) -> list[Entry[AnyRow]]:
+    """Return rows in the order in which they became known; one that does not say it came first."""
+    return sorted(entries, key=lambda entry: entry.form.recorded_at or BEGINNING)
 
 
 def read_catalog(folder: Path) -> tuple[Catalog, list[Problem]]:
@@ -95,7 +134,10 @@ def read_catalog(folder: Path) -> tuple[Catalog, list[Problem]]:
         sources=_rows(folder, "sources.csv", Source, problems),
         metering_elements=_rows(folder, "metering_elements.csv", MeteringElement, problems),
         subscriptions=_rows(folder, "subscriptions.csv", Subscription, problems),
+        cancellations=_rows(folder, "cancellations.csv", Cancellation, problems),
+        upgrades=_rows(folder, "upgrades.csv", Upgrade, problems),
         credentials=_rows(folder, "credentials.csv", Credential, problems),
+        exchange_rates=_rows(folder, "exchange_rates.csv", ExchangeRate, problems),
         ai_prices=_rows(folder, "ai_prices.csv", AiPrice, problems),
     )
     return catalog, problems

@@ -2,25 +2,20 @@
 
 import hashlib
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 
 from ingest.catalog.check import check_catalog
-from ingest.catalog.problems import CatalogError, Location, Problem
-from ingest.catalog.schemas import TABLES, Table
-from ingest.catalog.tables import ID_DIGITS, TableRow, compile_rows, frame
-
-_EFFECTIVE_FROM: Location = ("product", "effective_from")
-_SETTLED_COLUMNS = {
-    "started_at": "started_at",
-    "product_id": "product",
-    "organization_id": "organization_id",
-}
+from ingest.catalog.drafts import ID_DIGITS
+from ingest.catalog.problems import CatalogError
+from ingest.catalog.refusals import read_settled, refusals, shown_instant
+from ingest.catalog.schemas import TABLES
+from ingest.catalog.stored import read_stored, scan
+from ingest.catalog.tables import TableRow, compile_rows, frame
 
 
 @dataclass(frozen=True)
@@ -35,14 +30,6 @@ class LoadReport:
     rows_known: Mapping[str, int]
     kept: Mapping[str, int]
     version: str
-
-
-@dataclass(frozen=True)
-class _Stored:
-    """What the lake holds of a table: all rows, and the one last recorded per key."""
-
-    rows: list[dict[str, Any]]
-    latest: dict[tuple[Any, ...], dict[str, Any]]
 
 
 def load_catalog(
@@ -67,12 +54,9 @@ def load_catalog(
             could not be told from what it replaces. Nothing has been written.
     """
     rows = compile_rows(check_catalog(folder), recorded_at=recorded_at)
-    stored = {table.name: _read(lake, table) for table in TABLES}
-    new = {
-        table.name: [row for row in rows[table.name] if not _is_known(table, row, stored)]
-        for table in TABLES
-    }
-    if problems := list(_refusals(new, stored, watermark)):
+    stored = read_stored(lake)
+    new = {name: stored[name].unknown_of(rows[name]) for name in rows}
+    if problems := list(refusals(new, stored, read_settled(lake, watermark))):
         raise CatalogError(problems)
     if not dry_run:
         _append(lake, new, recorded_at)
@@ -82,7 +66,7 @@ def load_catalog(
         kept={
             table.name: len(
                 stored[table.name].latest.keys()
-                - {_key(table, row.values) for row in rows[table.name]}
+                - {table.key_of(row.values) for row in rows[table.name]}
             )
             for table in TABLES
         },
@@ -99,125 +83,14 @@ def catalog_version(lake: Path) -> str:
         row_hash
         for table in TABLES
         if not table.is_personal
-        for row_hash in _scan(lake, table).get_column("row_hash")
+        for row_hash in scan(lake, table).get_column("row_hash")
     ]
     return _digest(sorted(hashes))
 
 
-def _scan(lake: Path, table: Table) -> pl.DataFrame:
-    files = sorted((lake / table.name).glob("*.parquet"))
-    return pl.read_parquet(files) if files else pl.DataFrame(schema=table.schema)
-
-
-def _read(lake: Path, table: Table) -> _Stored:
-    rows = _scan(lake, table).sort("recorded_at").to_dicts()
-    return _Stored(rows, {_key(table, row): row for row in rows})
-
-
-def _key(table: Table, values: Mapping[str, Any]) -> tuple[Any, ...]:
-    return tuple(values[column] for column in table.key)
-
-
-def _is_known(table: Table, row: TableRow, stored: Mapping[str, _Stored]) -> bool:
-    # Compared with the latest row of its key alone: a value that was changed and is now changed
-    # back has to be recorded again.
-    latest = stored[table.name].latest.get(_key(table, row.values))
-    return latest is not None and latest["row_hash"] == row.values["row_hash"]
-
-
-def _refusals(
-    new: Mapping[str, list[TableRow]],
-    stored: Mapping[str, _Stored],
-    watermark: datetime | None,
-) -> Iterator[Problem]:
-    for table in TABLES:
-        if table.is_part_of_terms:
-            continue  # recorded with its product, which is judged
-        for row in new[table.name]:
-            latest = stored[table.name].latest.get(_key(table, row.values))
-            yield from _recording(row, latest, watermark)
-    for row in new["catalog_products"]:
-        yield from _terms(row, stored["catalog_products"].rows, watermark)
-    if watermark is not None:
-        for row, replaced in _changed("catalog_subscriptions", new, stored):
-            yield from _subscription(row, replaced, watermark)
-            yield from _end(row, replaced, "ended_at", watermark)
-        for row, replaced in _changed("catalog_credentials", new, stored):
-            yield from _end(row, replaced, "valid_to", watermark)
-
-
-def _changed(
-    name: str, new: Mapping[str, list[TableRow]], stored: Mapping[str, _Stored]
-) -> Iterator[tuple[TableRow, Mapping[str, Any]]]:
-    """Yield the new rows of a table that replace one, with the row that each replaces."""
-    table = next(table for table in TABLES if table.name == name)
-    for row in new[name]:
-        latest = stored[name].latest.get(_key(table, row.values))
-        if latest is not None:
-            yield row, latest
-
-
-def _recording(
-    row: TableRow, latest: Mapping[str, Any] | None, watermark: datetime | None
-) -> Iterator[Problem]:
-    """Refuse knowledge that comes too late for what was settled, or that would not be the last."""
-    recorded_at = row.values["recorded_at"]
-    said = f"would be recorded at {_shown(recorded_at)}"
-    if latest is not None and recorded_at <= latest["recorded_at"]:
-        text = f"{said}, the lake's row that it replaces at {_shown(latest['recorded_at'])}"
-        yield row.problem(f"{text}. Load the change with recorded_at set to now")
-    elif watermark is not None and recorded_at < watermark:
-        text = f"{said}, and all up to {_shown(watermark)} is settled without it"
-        yield row.problem(f"{text}. Load it with recorded_at set to now")
-
-
-def _terms(
-    row: TableRow, stored: list[dict[str, Any]], watermark: datetime | None
-) -> Iterator[Problem]:
-    """Refuse terms that reach back into settled periods, or that change what never changes."""
-    terms = row.values
-    others = [other for other in stored if other["product_id"] == terms["product_id"]]
-    if any(_settlement(other) != _settlement(terms) for other in others):
-        zones = ", ".join(sorted({other["billing_zone"] for other in others}))
-        text = f"a version keeps its period and time zone ({zones}). Give the product a new version"
-        yield row.document.problem(("product", "settlement", "timezone"), text)
-    if any(other["terms_id"] == terms["terms_id"] for other in others):
-        text = "later terms replaced these very ones. Bring them back with a later effective_from"
-        yield row.document.problem(_EFFECTIVE_FROM, text)
-    elif others and watermark is not None and terms["valid_from"] < watermark:
-        text = f"{terms['product_id']} is settled up to {_shown(watermark)} by the terms it has"
-        remedy = "Let the new ones begin then or later"
-        yield row.document.problem(_EFFECTIVE_FROM, f"{text}. {remedy}")
-
-
-def _settlement(terms: Mapping[str, Any]) -> tuple[str, int, str]:
-    return terms["period_unit"], terms["period_count"], terms["billing_zone"]
-
-
-def _subscription(
-    row: TableRow, latest: Mapping[str, Any], watermark: datetime
-) -> Iterator[Problem]:
-    if latest["started_at"] < watermark:
-        for column, written in _SETTLED_COLUMNS.items():
-            if row.values[column] != latest[column]:
-                text = f"cannot change, the subscription is settled up to {_shown(watermark)}"
-                remedy = "End it and start a new one"
-                yield row.document.problem((written,), f"{text}. {remedy}")
-
-
-def _end(
-    row: TableRow, latest: Mapping[str, Any], column: str, watermark: datetime
-) -> Iterator[Problem]:
-    """Refuse an end that moves within what is settled: issued invoices would lose or gain usage."""
-    ends = {row.values[column], latest[column]}
-    if len(ends) > 1 and any(end is not None and end < watermark for end in ends):
-        text = f"cannot move to or from an instant before {_shown(watermark)}, which is settled"
-        yield row.document.problem((column,), f"{text}. Let it end then or later")
-
-
 def _append(lake: Path, new: Mapping[str, list[TableRow]], recorded_at: datetime | None) -> None:
     hashes = [
-        f"{row.values['row_hash']} {_shown(row.values['recorded_at'])}"
+        f"{row.values['row_hash']} {shown_instant(row.values['recorded_at'])}"
         for rows in new.values()
         for row in rows
     ]
@@ -249,7 +122,3 @@ def _write(content: pl.DataFrame, path: Path) -> None:
 
 def _digest(texts: list[str]) -> str:
     return hashlib.sha256("\n".join(texts).encode()).hexdigest()[:ID_DIGITS]
-
-
-def _shown(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")

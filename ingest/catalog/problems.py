@@ -9,6 +9,9 @@ _MOST_COMPARED = 2000  # a thousand wrong references among as many names would t
 Location = tuple[str | int, ...]
 """The way to a value: keys, and positions in lists counted from 0."""
 
+Finding = tuple[Location, str]
+"""What is wrong within a document: where, and a text that names the remedy."""
+
 
 @dataclass(frozen=True, order=True)
 class Place:
@@ -57,3 +60,14 @@ def did_you_mean(word: str, known: Collection[str]) -> str:
     by_folded = {name.casefold(): name for name in known}
     close = difflib.get_close_matches(word.casefold(), by_folded, n=1)
     return f" Did you mean '{by_folded[close[0]]}'?" if close else ""
+
+
+def unknown(word: str, known: Collection[str], what: str) -> str:
+    """Return the text of a reference to something that the catalogue does not have."""
+    return f"there is no {what} '{word}'. Add it, or correct the name.{did_you_mean(word, known)}"
+
+
+def told_twice(line: int) -> str:
+    """Return the text of a row about the same as an earlier one, known at the same time."""
+    text = f"the same stands on line {line} already. Keep one row, or say in recorded_at when"
+    return f"{text} the later one became known"

@@ -1,96 +1,113 @@
-"""Whether a product makes sense: its amounts, its tiers, its elements and its examples.
+"""Whether a product makes sense: its preset, amounts, settlement, quota, rules and examples."""
 
-References that cannot be judged, because the file that they point into is broken, arrive here as
-None and are left alone: one mistake is reported once.
-"""
-
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
 from decimal import Decimal
 
+from ingest.catalog.amounts import wrong_amount, wrong_bound, wrong_quantity, wrong_rate
 from ingest.catalog.currencies import minor_units
+from ingest.catalog.elements import TRANSACTIONS
 from ingest.catalog.entries import Entry
-from ingest.catalog.models import (
-    BUILT_IN_ELEMENTS,
-    TOTAL_COST,
-    TRANSACTIONS,
-    ElementFee,
-    MeteringElement,
-    PricingMetric,
-    Product,
-    ProductFile,
-    Source,
-)
-from ingest.catalog.problems import Location, Problem, did_you_mean
+from ingest.catalog.metrics import not_carried, repeated, wrong_element_fees, wrong_metrics
+from ingest.catalog.models import Product, ProductFile
+from ingest.catalog.pricing import ZERO, PricingModel, PricingRule, Quota
+from ingest.catalog.problems import Finding, Location, Problem, unknown
 from ingest.catalog.rating import rate_example
-from ingest.catalog.values import match_value
+from ingest.catalog.surroundings import Surroundings
+from ingest.catalog.terms import (
+    QUOTA_METRIC,
+    counts_all_transactions,
+    limited_metric,
+    place_of,
+    produced_keys,
+    rated_metrics,
+    written_out,
+)
+from ingest.rules import EVENT_COLUMNS, RuleError, check_rule
 
-_QUANTITY_LIMIT = Decimal(10) ** 13
-_LARGEST_AMOUNT = Decimal(10) ** 13
-_RATE_LIMIT = Decimal(10) ** 6
-_QUANTITY_DECIMALS = 6
-_RATE_DECIMALS = 12
-# A cost has twelve decimals itself, and the product of both has to fit eighteen.
-_RATE_ON_COST_DECIMALS = 6
-_COST_DECIMALS = 12
-_AI_KINDS = {"ai", "otlp"}
-
-Finding = tuple[Location, str]
-
-
-@dataclass(frozen=True)
-class Surroundings:
-    """What a product refers to; None for what could not be read."""
-
-    sources: Mapping[str, Source] | None
-    elements: Mapping[str, MeteringElement] | None
-
-    def knows_sources_of(self, product: Product) -> bool:
-        """Whether all sources of a product are known, so that what they carry can be judged."""
-        return self.sources is not None and set(product.sources) <= set(self.sources)
+_PRICES = (
+    "one_time_charges",
+    "setup_fee",
+    "recurring_charges",
+    "pricing_metrics",
+    "element_fees",
+    "pricing_rules",
+)
 
 
 def product_problems(entry: Entry[ProductFile], around: Surroundings) -> Iterator[Problem]:
     """Yield what is wrong with one product; its examples are rated if nothing else is."""
     product = entry.form.product
-    findings = [
-        *_amounts(product),
-        *_repeated_keys(product),
-        *_sources(product, around),
-        *_metrics(product, around),
-        *_element_fees(product, around),
-        *_example_references(product),
+    findings = [*_preset(product)]
+    if findings:  # what it stands for, and so what examples cost, cannot be told
+        product = product.model_copy(update={"pricing_model": None, "examples": ()})
+    whole = written_out(product)
+    findings += [
+        *_amounts(whole),
+        *_repeated_keys(whole),
+        *_sources(whole, around),
+        *_settlement(whole),
+        *_setup_fee(whole),
+        *wrong_metrics(whole, around),
+        *wrong_element_fees(whole, around),
+        *_quota(whole),
+        *_rules(whole, around),
+        *_example_references(whole),
     ]
     for location, text in findings or _example_totals(product):
-        yield entry.problem(("product", *location), text)
+        yield entry.problem(("product", *place_of(location, product)), text)
 
 
-def unknown(word: str, known: Collection[str], what: str) -> str:
-    """Return the text of a reference to something that the catalogue does not have."""
-    return f"there is no {what} '{word}'. Add it, or correct the name.{did_you_mean(word, known)}"
+def _preset(product: Product) -> Iterator[Finding]:
+    preset = product.pricing_model
+    if preset is None:
+        return
+    shape = [*_preset_keys(preset)]
+    yield from shape
+    if not shape:
+        for key in produced_keys(preset):
+            if getattr(product, key):
+                text = f"stands beside the pricing_model {preset.type}, which makes it"
+                yield (key,), f"{text}. Keep one of the two"
+    if preset.is_analytics_only:
+        yield from _analytics_prices(product)
 
 
-def decimals(number: Decimal) -> int:
-    """Return how many decimal places a number was written with."""
-    exponent = number.as_tuple().exponent
-    return max(0, -exponent) if isinstance(exponent, int) else 0
+def _preset_keys(preset: PricingModel) -> Iterator[Finding]:
+    for key in preset.required_keys:
+        if getattr(preset, key) is None:
+            yield ("pricing_model", key), f"is missing. {preset.type} needs it"
+    for key in sorted(preset.model_fields_set.difference(preset.known_keys)):
+        known = ", ".join(preset.known_keys)
+        text = f"has no meaning for {preset.type}, which takes {known}. Remove it"
+        yield ("pricing_model", key), text
+
+
+def _analytics_prices(product: Product) -> Iterator[Finding]:
+    text = "charges, and an analytics_only product never does. Remove it, or the pricing_model"
+    for key in _PRICES:
+        if getattr(product, key):
+            yield (key,), text
+    if product.quota is not None and product.quota.effect == "overage":
+        yield ("quota",), f"{text}; a quota may block"
 
 
 def _amounts(product: Product) -> Iterator[Finding]:
-    places = minor_units().get(product.currency)
-    for location, amount in _all_amounts(product):
-        if amount < 0:
-            yield location, f"{amount:f} is negative. Write what is charged, from 0 up"
-        elif amount > _LARGEST_AMOUNT:
-            yield location, f"{amount:f} is too large. At most {_LARGEST_AMOUNT:f} can be charged"
-        elif places is not None and decimals(amount) > places:
-            kept = f"{product.currency} has {places}"
-            yield location, f"{amount:f} has {decimals(amount)} decimals, {kept}. Round it"
+    for location, amount in (*_fixed_amounts(product), *_usage_amounts(product)):
+        yield from wrong_amount(location, amount, product.currency)
 
 
-def _all_amounts(product: Product) -> Iterator[tuple[Location, Decimal]]:
+def _fixed_amounts(product: Product) -> Iterator[tuple[Location, Decimal]]:
+    for number, once in enumerate(product.one_time_charges):
+        yield ("one_time_charges", number, "amount"), once.amount
     for number, charge in enumerate(product.recurring_charges):
         yield ("recurring_charges", number, "amount"), charge.amount
+    if product.setup_fee is not None:
+        yield ("setup_fee", "amount"), product.setup_fee.amount
+    for number, example in enumerate(product.examples):
+        yield ("examples", number, "total"), example.total
+
+
+def _usage_amounts(product: Product) -> Iterator[tuple[Location, Decimal]]:
     for number, metric in enumerate(product.pricing_metrics):
         for tier_number, tier in enumerate(metric.tiers or ()):
             within: Location = ("pricing_metrics", number, "tiers", tier_number)
@@ -100,33 +117,19 @@ def _all_amounts(product: Product) -> Iterator[tuple[Location, Decimal]]:
             yield ("element_fees", number, "default"), fee.default
         for value, amount in fee.amounts.items():
             yield ("element_fees", number, "amounts", value), amount
-    for number, example in enumerate(product.examples):
-        yield ("examples", number, "total"), example.total
 
 
 def _repeated_keys(product: Product) -> Iterator[Finding]:
-    lists = {
-        "recurring_charges": [charge.key for charge in product.recurring_charges],
-        "pricing_metrics": [metric.key for metric in product.pricing_metrics],
-    }
-    for name, keys in lists.items():
-        for number in _repeated(keys):
+    for name in ("one_time_charges", "recurring_charges", "pricing_metrics"):
+        keys = [each.key for each in getattr(product, name)]
+        for number in repeated(keys):
             text = f"the key {keys[number]} is taken by an earlier one. Choose another"
             yield (name, number, "key"), text
-    for number in _repeated([fee.element for fee in product.element_fees]):
+    for number in repeated([fee.element for fee in product.element_fees]):
         text = "the element has fees already. Put all its amounts into one"
         yield ("element_fees", number, "element"), text
-    for number in _repeated(product.sources):
+    for number in repeated(product.sources):
         yield ("sources", number), f"{product.sources[number]} stands here twice. Remove one"
-
-
-def _repeated(words: Iterable[str]) -> Iterator[int]:
-    """Yield the positions of words that occurred before."""
-    seen = set()
-    for number, word in enumerate(words):
-        if word in seen:
-            yield number
-        seen.add(word)
 
 
 def _sources(product: Product, around: Surroundings) -> Iterator[Finding]:
@@ -136,164 +139,94 @@ def _sources(product: Product, around: Surroundings) -> Iterator[Finding]:
                 yield ("sources", number), unknown(source, around.sources, "source")
 
 
-def _metrics(product: Product, around: Surroundings) -> Iterator[Finding]:
-    for number, metric in enumerate(product.pricing_metrics):
-        findings = (
-            *_element(product, metric, around),
-            *_cost_currency(product, metric),
-            *_pricing(metric),
-        )
-        yield from ((("pricing_metrics", number, *place), text) for place, text in findings)
+def _settlement(product: Product) -> Iterator[Finding]:
+    settlement = product.settlement
+    if settlement.align == "calendar" and settlement.every.calendar_unit is None:
+        text = "such periods are in no calendar"
+        remedy = "Write day, week, month, quarter or year, or align: anniversary"
+        yield ("settlement", "align"), f"{text}. {remedy}"
+    if settlement.every.is_test and settlement.grace_seconds:
+        yield ("settlement", "grace"), "is 0 for periods of 5 minutes. Remove it"
 
 
-def _cost_currency(product: Product, metric: PricingMetric) -> Iterator[Finding]:
-    # Costs are in USD, and there are no exchange rates yet that could turn them into anything else.
-    if metric.element == TOTAL_COST and product.currency != "USD":
-        text = f"costs are in USD and the product in {product.currency}. Invoice it in USD"
-        yield ("element",), text
+def _setup_fee(product: Product) -> Iterator[Finding]:
+    fee = product.setup_fee
+    if fee is not None and fee.bill == "immediate" and fee.amount == 0:
+        text = "0 is never paid, and nothing is live until it is"
+        yield ("setup_fee", "amount"), f"{text}. Write an amount, or bill: first_invoice"
 
 
-def _element(product: Product, metric: PricingMetric, around: Surroundings) -> Iterator[Finding]:
-    name = metric.element
-    if name == TRANSACTIONS:
-        if metric.aggregation != "count":
-            yield ("aggregation",), "transactions can only be counted. Write count"
-    elif name in BUILT_IN_ELEMENTS:
-        if not _takes_ai_events(product, around):
-            text = f"only events of AI sources carry {name}. Add a source of kind ai or otlp"
-            yield ("element",), text
-    elif around.elements is not None:
-        element = around.elements.get(name)
-        if element is None:
-            known = (*around.elements, *BUILT_IN_ELEMENTS)
-            yield ("element",), unknown(name, known, "metering element")
-            return
-        if element.type == "string" and metric.aggregation == "sum":
-            text = f"{name} is a string, which cannot be summed. Use count, or make it a number"
-            yield ("aggregation",), text
-        yield from _attachment(product, element, around)
+def _quota(product: Product) -> Iterator[Finding]:
+    quota = product.quota
+    if quota is None:
+        return
+    findings = (*_quota_effect(quota), *_quota_metric(product, quota))
+    yield from ((("quota", *place), text) for place, text in findings)
+    keys = [metric.key for metric in product.pricing_metrics]
+    if QUOTA_METRIC in keys and quota.effect == "overage" and quota.metric is None:
+        text = f"{QUOTA_METRIC} is the key under which the product's quota is priced"
+        number = keys.index(QUOTA_METRIC)
+        yield ("pricing_metrics", number, "key"), f"{text}. Choose another"
 
 
-def _takes_ai_events(product: Product, around: Surroundings) -> bool:
-    sources = around.sources
-    if sources is None or not around.knows_sources_of(product):
-        return True
-    return any(sources[source].kind in _AI_KINDS for source in product.sources)
+def _quota_effect(quota: Quota) -> Iterator[Finding]:
+    if quota.effect == "overage" and quota.overage_rate is None:
+        text = "is missing. Write what a unit above the quota costs, or when_reached: block"
+        yield ("overage_rate",), text
+    elif quota.effect == "block" and quota.overage_rate is not None:
+        text = "is never charged where the quota blocks. Remove it, or write when_reached: overage"
+        yield ("overage_rate",), text
 
 
-def _attachment(
-    product: Product, element: MeteringElement, around: Surroundings
-) -> Iterator[Finding]:
-    if around.knows_sources_of(product) and not set(element.sources) & set(product.sources):
-        text = (
-            f"no source of this product carries {element.element}. "
-            f"Attach one in metering_elements.csv, or add one of its sources to the product"
-        )
-        yield ("element",), text
-
-
-def _pricing(metric: PricingMetric) -> Iterator[Finding]:
-    forms = [
-        metric.tiers is not None,
-        metric.included is not None or metric.overage_rate is not None,
-        metric.markup is not None,
-    ]
-    if sum(forms) != 1:
-        yield (), "needs one form of pricing: tiers, included with overage_rate, or markup"
-    elif metric.tiers is not None:
-        yield from _tiers(metric)
-    elif metric.markup is not None:
-        yield from _markup(metric)
-    elif metric.included is None or metric.overage_rate is None:
-        missing = "included" if metric.included is None else "overage_rate"
-        yield (missing,), "is missing. included and overage_rate go together"
+def _quota_metric(product: Product, quota: Quota) -> Iterator[Finding]:
+    metric = limited_metric(product, quota)
+    if quota.metric is not None and metric is None:
+        keys = [each.key for each in product.pricing_metrics]
+        yield ("metric",), unknown(quota.metric, keys, "pricing metric")
+        return
+    if metric is not None and metric.aggregation == "average" and quota.effect == "block":
+        text = "is an average: what comes may lower it, so nothing can be blocked"
+        yield ("metric",), f"{text}. Give an overage_rate, or name another metric"
+    counting = [each for each in product.pricing_metrics if counts_all_transactions(each)]
+    if quota.metric is None and quota.effect == "overage" and len(counting) > 1:
+        text = "is missing, and several metrics count all transactions. Name the one to limit"
+        yield ("metric",), text
+    if quota.units <= 0:
+        yield ("units",), f"{quota.units:f} allows nothing. Write more than 0"
+    elif quota.metric is None and quota.units % 1:
+        yield ("units",), f"{quota.units:f} is no number of transactions. Write a whole one"
     else:
-        yield from _bound(("included",), metric.included, Decimal(0))
-        yield from _rate(("overage_rate",), metric.overage_rate, metric)
+        yield from wrong_bound(("units",), quota.units, ZERO)
+    if quota.overage_rate is not None:
+        element = TRANSACTIONS if metric is None else metric.element
+        yield from wrong_rate(("overage_rate",), quota.overage_rate, element)
 
 
-def _markup(metric: PricingMetric) -> Iterator[Finding]:
-    if (metric.element, metric.aggregation) != (TOTAL_COST, "sum"):
-        yield ("markup",), f"only the sum of {TOTAL_COST} takes a markup. Use tiers"
-    for tier in metric.graduated():
-        yield from _rate(("markup",), tier.unit_rate, metric)
+def _rules(product: Product, around: Surroundings) -> Iterator[Finding]:
+    for number, rule in enumerate(product.pricing_rules):
+        valid_from, valid_to = product.rule_span(rule)
+        findings = [*_rule_texts(product, rule, around)]
+        if valid_to is not None and valid_to <= valid_from:
+            findings.append((("effective_to",), "is not after the start. Correct one of the two"))
+        yield from ((("pricing_rules", number, *place), text) for place, text in findings)
 
 
-def _tiers(metric: PricingMetric) -> Iterator[Finding]:
-    tiers = metric.tiers or ()
-    if not tiers:
-        yield ("tiers",), "is an empty list. Give it at least one tier"
-    lower = Decimal(0)
-    for number, tier in enumerate(tiers):
-        place: Location = ("tiers", number, "up_to")
-        yield from _rate(("tiers", number, "unit_rate"), tier.unit_rate, metric)
-        is_last = number == len(tiers) - 1
-        if tier.up_to is None:
-            if not is_last:
-                yield place, "only the last tier is unlimited. Give this one a bound"
-            continue
-        if is_last:
-            yield place, f"the last tier ends at {tier.up_to:f}. Let it be unlimited"
-        yield from _bound(place, tier.up_to, lower)
-        lower = max(lower, tier.up_to)
-
-
-def _bound(location: Location, bound: Decimal, lower: Decimal) -> Iterator[Finding]:
-    if bound <= lower:
-        yield (
-            location,
-            f"{bound:f} is not above {lower:f}, where the tier begins. Let bounds ascend",
-        )
-    elif bound >= _QUANTITY_LIMIT:
-        yield location, f"{bound:f} is too large. A bound is below {_QUANTITY_LIMIT:f}"
-    elif decimals(bound) > _QUANTITY_DECIMALS:
-        text = f"{bound:f} has {decimals(bound)} decimals. Quantities have {_QUANTITY_DECIMALS}"
-        yield location, f"{text}: round it"
-
-
-def _rate(location: Location, rate: Decimal, metric: PricingMetric) -> Iterator[Finding]:
-    most = _RATE_ON_COST_DECIMALS if metric.element == TOTAL_COST else _RATE_DECIMALS
-    if rate < 0:
-        yield location, f"{rate:f} is negative. Write a rate from 0 up"
-    elif rate >= _RATE_LIMIT:
-        yield location, f"{rate:f} is too large. A unit rate is below {_RATE_LIMIT:f}"
-    elif decimals(rate) > most:
-        text = f"{rate:f} has {decimals(rate)} decimals, a rate on {metric.element} has {most}"
-        yield location, f"{text}. Round it"
-
-
-def _element_fees(product: Product, around: Surroundings) -> Iterator[Finding]:
-    for number, fee in enumerate(product.element_fees):
-        findings = (*_fee_element(product, fee, around), *_fee_amounts(fee))
-        yield from ((("element_fees", number, *place), text) for place, text in findings)
-
-
-def _fee_element(product: Product, fee: ElementFee, around: Surroundings) -> Iterator[Finding]:
-    if fee.element in BUILT_IN_ELEMENTS:
-        text = "a built-in element has no values to charge for"
-        yield ("element",), f"{text}. Name one of metering_elements.csv"
-    elif around.elements is not None:
-        element = around.elements.get(fee.element)
-        if element is None:
-            yield ("element",), unknown(fee.element, around.elements, "metering element")
-        else:
-            yield from _attachment(product, element, around)
-
-
-def _fee_amounts(fee: ElementFee) -> Iterator[Finding]:
-    if not fee.amounts and fee.default is None:
-        yield ("amounts",), "charges nothing. Give amounts, a default, or both"
-    values = list(fee.amounts)
-    for number in _repeated(map(match_value, values)):
-        text = "is the same value as one above, but for case or blanks. Keep one"
-        yield ("amounts", values[number]), text
-    for value in values:
-        if not match_value(value):
-            yield ("amounts", value), "a blank is no value. Write the value, or use default"
+def _rule_texts(product: Product, rule: PricingRule, around: Surroundings) -> Iterator[Finding]:
+    if around.elements is None:
+        return
+    try:
+        checked = check_rule(rule.condition, rule.amount, around.rule_columns())
+    except RuleError as error:
+        yield (error.part,), error.text
+        return
+    for column in checked.columns:
+        is_known_of_all = column in EVENT_COLUMNS and column not in ("provider", "model")
+        if not is_known_of_all and (text := not_carried(column, product, around)):
+            yield (), text
 
 
 def _example_references(product: Product) -> Iterator[Finding]:
-    metrics = {metric.key: metric for metric in product.pricing_metrics}
+    metrics = {rated.metric.key: rated.metric for rated in rated_metrics(product)}
     fees = {fee.element for fee in product.element_fees}
     for number, example in enumerate(product.examples):
         place: Location = ("examples", number)
@@ -302,24 +235,15 @@ def _example_references(product: Product) -> Iterator[Finding]:
             if key not in metrics:
                 yield at, unknown(key, metrics, "pricing metric")
             else:
-                yield from _quantity(at, quantity, metrics[key])
+                yield from wrong_quantity(at, quantity, metrics[key].element)
         for element in example.elements:
             if element not in fees:
                 yield (*place, "elements", element), unknown(element, fees, "fee on the element")
-
-
-def _quantity(location: Location, quantity: Decimal, metric: PricingMetric) -> Iterator[Finding]:
-    most = _COST_DECIMALS if metric.element == TOTAL_COST else _QUANTITY_DECIMALS
-    if not 0 <= quantity < _QUANTITY_LIMIT or decimals(quantity) > most:
-        text = f"{quantity:f} is no quantity. Write 0 or more, below {_QUANTITY_LIMIT:f}"
-        yield location, f"{text} and with at most {most} decimals"
 
 
 def _example_totals(product: Product) -> Iterator[Finding]:
     for number, example in enumerate(product.examples):
         total = rate_example(product, example, minor_unit=minor_units()[product.currency])
         if total != example.total:
-            text = (
-                f"expected {example.total:f}, computed {total:f}. Correct the prices or the example"
-            )
-            yield ("examples", number, "total"), text
+            text = f"expected {example.total:f}, computed {total:f}"
+            yield ("examples", number, "total"), f"{text}. Correct the prices or the example"

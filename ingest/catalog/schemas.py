@@ -5,6 +5,7 @@ The types are the contract with both engines: text, decimals of 128 bits, and in
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import polars as pl
 
@@ -14,6 +15,7 @@ _AMOUNT = pl.Decimal(28, 4)
 _QUANTITY = pl.Decimal(19, 6)
 _RATE = pl.Decimal(18, 12)
 _SMALL = pl.Int32()
+_FLAG = pl.Boolean()
 
 _TRAILING: dict[str, pl.DataType] = {
     "valid_from": _INSTANT,
@@ -34,6 +36,10 @@ class Table:
     def schema(self) -> dict[str, pl.DataType]:
         """All columns with their types, the trailing ones included."""
         return {**self.columns, **_TRAILING}
+
+    def key_of(self, row: Mapping[str, Any]) -> tuple[Any, ...]:
+        """Return what a row is about."""
+        return tuple(row[column] for column in self.key)
 
     @property
     def is_part_of_terms(self) -> bool:
@@ -90,6 +96,24 @@ TABLES = (
         bill=_TEXT,
     ),
     _table(
+        "catalog_one_time_charges",
+        "terms_id charge_key",
+        terms_id=_TEXT,
+        charge_key=_TEXT,
+        name=_TEXT,
+        catalog_order=_SMALL,
+        amount=_AMOUNT,
+    ),
+    _table(
+        "catalog_setup_fees",
+        "terms_id",
+        terms_id=_TEXT,
+        name=_TEXT,
+        amount=_AMOUNT,
+        per=_TEXT,
+        bill=_TEXT,
+    ),
+    _table(
         "catalog_metrics",
         "terms_id metric_key",
         terms_id=_TEXT,
@@ -98,7 +122,18 @@ TABLES = (
         catalog_order=_SMALL,
         element=_TEXT,
         aggregation=_TEXT,
+        match_value=_TEXT,
         pricing=_TEXT,
+        quota_units=_QUANTITY,
+        quota_effect=_TEXT,
+    ),
+    _table(
+        "catalog_metric_filters",
+        "terms_id metric_key element match_value",
+        terms_id=_TEXT,
+        metric_key=_TEXT,
+        element=_TEXT,
+        match_value=_TEXT,
     ),
     _table(
         "catalog_tiers",
@@ -111,6 +146,15 @@ TABLES = (
         upper_bound=_QUANTITY,
         unit_rate=_RATE,
         fixed_cost=_AMOUNT,
+        is_overage=_FLAG,
+    ),
+    _table(
+        "catalog_quotas",
+        "terms_id",
+        terms_id=_TEXT,
+        metric_key=_TEXT,
+        units=_QUANTITY,
+        effect=_TEXT,
     ),
     _table(
         "catalog_element_fees",
@@ -130,6 +174,22 @@ TABLES = (
         amount=_AMOUNT,
     ),
     _table(
+        "catalog_pricing_rules",
+        "product_id rule_key valid_from",
+        product_id=_TEXT,
+        rule_key=_TEXT,
+        name=_TEXT,
+        catalog_order=_SMALL,
+        priority=_SMALL,
+        mode=_TEXT,
+        condition_text=_TEXT,
+        amount_text=_TEXT,
+        condition_sql=_TEXT,
+        amount_sql=_TEXT,
+        note=_TEXT,
+        valid_to=_INSTANT,
+    ),
+    _table(
         "catalog_products",
         "product_id valid_from",
         terms_id=_TEXT,
@@ -141,8 +201,13 @@ TABLES = (
         billing_zone=_TEXT,
         period_unit=_TEXT,
         period_count=_SMALL,
+        calendar_unit=_TEXT,
         grace_seconds=_SMALL,
         net_days=_SMALL,
+        trial_days=_SMALL,
+        is_immediate_cancellation=_FLAG,
+        is_analytics_only=_FLAG,
+        is_synthetic=_FLAG,
     ),
     _table(
         "catalog_subscriptions",
@@ -154,7 +219,26 @@ TABLES = (
         product_id=_TEXT,
         billing_zone=_TEXT,
         started_at=_INSTANT,
-        ended_at=_INSTANT,
+        expires_at=_INSTANT,
+        trial_days=_SMALL,
+        is_immediate_cancellation=_FLAG,
+        test_kind=_TEXT,
+        audience=_TEXT,
+        replaces_subscription_id=_TEXT,
+        change=_TEXT,
+    ),
+    _table(
+        "catalog_cancellations",
+        "subscription_id cancelled_at",
+        subscription_id=_TEXT,
+        cancelled_at=_INSTANT,
+        withdrawn_at=_INSTANT,
+    ),
+    _table(
+        "catalog_upgrades",
+        "subscription_id valid_from",
+        subscription_id=_TEXT,
+        product_id=_TEXT,
     ),
     _table(
         "catalog_credentials",
@@ -163,6 +247,12 @@ TABLES = (
         credential_name=_TEXT,
         subscription_id=_TEXT,
         valid_to=_INSTANT,
+    ),
+    _table(
+        "catalog_exchange_rates",
+        "currency valid_from",
+        currency=_TEXT,
+        per_usd=_RATE,
     ),
     _table(
         "ai_price_overrides",

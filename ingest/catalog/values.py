@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, TypeVar
 from zoneinfo import ZoneInfo
 
 from pydantic import PlainValidator, WithJsonSchema
@@ -82,6 +82,8 @@ _bound_text = _matched(_AMOUNT, "is not a bound. Write an amount, as 1000, or un
 _percent_text = _matched(_PERCENT, "is not a percentage. Write it as 20%")
 _duration_text = _matched(_DURATION, "is not a duration. Write a number and s, m, h or d, as 1h")
 _days_text = _matched(r"[0-9]{1,4}", "is not a number of days. Write 0 to 9999")
+_trial_text = _matched(r"[0-9]{1,3}", "is not a number of trial days. Write 0 to 999")
+_flag_text = _matched(r"true|false", "is neither true nor false. Write one of them")
 _whole_text = _matched(r"[0-9]{1,9}", "is not a whole number. Write digits only, as 30")
 
 
@@ -103,6 +105,14 @@ def _parse_email(value: object) -> str:
 
 def _parse_names(value: object) -> tuple[str, ...]:
     return tuple(name.strip() for name in _parse_text(value).split(";") if name.strip())
+
+
+def _parse_values(value: object) -> tuple[str, ...]:
+    return tuple(map(_parse_text, value if isinstance(value, list) else [value]))
+
+
+def _parse_flag(value: object) -> bool:
+    return _flag_text(value) == "true"
 
 
 def _parse_amount(value: object) -> Decimal:
@@ -127,6 +137,10 @@ def _parse_seconds(value: object) -> int:
 
 def _parse_days(value: object) -> int:
     return int(_days_text(value))
+
+
+def _parse_trial_days(value: object) -> int:
+    return int(_trial_text(value))
 
 
 def _parse_whole(value: object) -> int:
@@ -194,6 +208,23 @@ def _number_schema(pattern: str) -> WithJsonSchema:
 Text = Annotated[
     str, PlainValidator(_parse_text), WithJsonSchema({"type": "string", "minLength": 1})
 ]
+# Editors see a YAML number or truth value where we keep the text as written.
+_ANY_SCALAR: dict[str, Any] = {"type": ["string", "number", "boolean"]}
+Scalar = Annotated[str, PlainValidator(_parse_text), WithJsonSchema(_ANY_SCALAR)]
+"""A text that need not look like one: a value that events carry, or an expression."""
+Values = Annotated[
+    tuple[str, ...],
+    PlainValidator(_parse_values),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                _ANY_SCALAR,
+                {"type": "array", "items": _ANY_SCALAR, "minItems": 1},
+            ]
+        }
+    ),
+]
+"""One text, or a list of them."""
 Names = Annotated[tuple[str, ...], PlainValidator(_parse_names)]
 Email = Annotated[str, PlainValidator(_parse_email)]
 Key = Annotated[
@@ -219,6 +250,12 @@ Percent = Annotated[Decimal, PlainValidator(_parse_percent), _text_schema(_PERCE
 Seconds = Annotated[int, PlainValidator(_parse_seconds), _text_schema(_DURATION)]
 Whole = Annotated[int, PlainValidator(_parse_whole), WithJsonSchema({"type": "integer"})]
 Days = Annotated[int, PlainValidator(_parse_days), WithJsonSchema({"type": "integer"})]
+TrialDays = Annotated[
+    int,
+    PlainValidator(_parse_trial_days),
+    WithJsonSchema({"type": "integer", "minimum": 0, "maximum": 999}),
+]
+Flag = Annotated[bool, PlainValidator(_parse_flag), WithJsonSchema({"type": "boolean"})]
 Currency = Annotated[
     str, PlainValidator(_parse_currency), WithJsonSchema({"type": "string", "minLength": 1})
 ]

@@ -46,7 +46,8 @@ def test_a_broken_catalogue_names_every_place_and_loads_nothing(tmp_path, data, 
     )
     assert aggregation == (
         "products/coding-agent-team.yaml:17:20: product.pricing_metrics[0].aggregation:"
-        " 'smu' is not one of sum, count. Did you mean 'sum'?"
+        " 'smu' is not one of sum, average, maximum, count, count_unique, match_value."
+        " Did you mean 'sum'?"
     )
     assert run("catalog", "load", str(folder)) == 4
     assert not list(data.rglob("*.parquet"))

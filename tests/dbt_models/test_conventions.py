@@ -37,12 +37,13 @@ READ_BY_NO_MODEL = {
     "identifiers": "who is behind a key: for look-ups and erasure, never for an amount",
     "catalog_people": "names and addresses: for look-ups and erasure, never for an amount",
     "settlements": "what was settled when; an invoice does not hang on it",
-    "catalog_metering_elements": "the catalogue's check holds prices against types; models do not",
+    "issued_invoices": "what was issued; a rebuild is held against it, never made from it",
 }
 COMMENT = re.compile(r"{#.*?#}", re.DOTALL)
 CTE = re.compile(r"^(\w+) as \(", re.MULTILINE)
 RELATION = re.compile(r"(?<!distinct )\b(?:from|join)\s+(?:lateral\s+)?({{\s*)?([\w.\"']+)")
 FLOATING = re.compile(r"\b(?:double|float|real|avg)\b| / ")
+COPIED_COLUMN = re.compile(r"_\d+$")
 CLOSED_INTERVAL = re.compile(r"(?<!rows )\bbetween\b")
 MACRO = re.compile(r"{% macro (\w+)\((.*?)\)")
 ENGINE = re.compile(r"adapter\.dispatch|\b(?:duckdb|spark)__|target\.type|read_parquet")
@@ -218,6 +219,19 @@ def test_no_built_column_is_a_floating_point_number(project: DbtProject) -> None
     money = [c for c in columns if re.search("(^|_)amount$|quantity$|_rate$", c[0])]
     assert money
     assert [c for c in money if not c[1].startswith("DECIMAL")] == []
+
+
+@pytest.mark.usefixtures("failures")
+def test_no_model_has_two_columns_of_one_name(project: DbtProject) -> None:
+    # DuckDB numbers the second one, and a later step then reads the first: silently the wrong one.
+    named = (
+        "select table_name, column_name from information_schema.columns"
+        " where table_schema in ('staging', 'intermediate', 'marts')"
+    )
+    with duckdb.connect(str(project.warehouse)) as warehouse:
+        columns = warehouse.sql(named).fetchall()
+    assert columns
+    assert [c for c in columns if COPIED_COLUMN.search(c[1])] == []
 
 
 def test_the_linter_knows_every_macro_that_a_model_calls(models: list[Node]) -> None:

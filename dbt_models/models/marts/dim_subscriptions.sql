@@ -12,6 +12,8 @@ final as (
         organization_name,
         subscriber_key,
         started_at,
+        live_from,
+        first_period_started_at,
         ended_at
     from subscriptions
 )

@@ -1,8 +1,13 @@
 with
 
-events as (select * from {{ ref('int_events__first_received') }}),
+events as (select * from {{ ref('int_events__versions') }}),
 
-attributed as (select * from {{ ref('int_events__attributed') }}),
+attributed as (
+    select * from {{ ref('int_events__attributed') }}
+    qualify row_number() over (
+        partition by event_key order by known_from desc, event_version_id desc
+    ) = 1
+),
 
 costed as (select * from {{ ref('int_events__costed') }}),
 
@@ -17,7 +22,7 @@ final as (
         events.event_id,
         events.occurred_at,
         events.received_at,
-        attributed.known_at,
+        attributed.known_from as known_at,
         attributed.subscription_id,
         subscriptions.product_id,
         coalesce(subscriptions.product_name, events.product_name) as product_name,
@@ -30,10 +35,10 @@ final as (
         costed.cost_amount,
         costed.cost_origin,
         attributed.period_ordinal,
-        attributed.status
-    from events
-    inner join attributed on events.event_key = attributed.event_key
-    left outer join costed on events.event_key = costed.event_key
+        case when attributed.known_until is null then attributed.status else 'voided' end as status
+    from attributed
+    inner join events on attributed.event_version_id = events.event_version_id
+    left outer join costed on attributed.event_version_id = costed.event_version_id
     left outer join subscriptions on attributed.subscription_id = subscriptions.subscription_id
     left outer join credentials
         on

@@ -4,6 +4,8 @@ lines as (select * from {{ ref('int_invoices__lines') }}),
 
 invoices as (select * from {{ ref('int_invoices__totalled') }}),
 
+usage as (select * from {{ ref('int_usage__aggregated_to_closings') }}),
+
 invoiced as (
     select lines.*
     from lines
@@ -12,36 +14,53 @@ invoiced as (
 
 final as (
     select
-        invoice_id || '/' || line_number::string as invoice_line_id,
-        invoice_id,
-        line_number,
-        kind,
-        description,
-        subscription_id,
-        terms_id,
-        period_ordinal,
-        closing_ordinal,
-        period_started_at,
-        period_ended_at,
-        case when charged_kind = 'usage' then item_key end as metric_key,
-        case when charged_kind = 'usage' then item_name end as metric_name,
-        tier_number,
-        tier_name,
-        tier_lower_bound,
-        tier_upper_bound,
-        case when charged_kind = 'element_fee' then item_key end as element,
-        element_value,
-        quantity,
-        unit_rate,
-        fixed_amount,
-        currency,
-        amount,
-        usage_quantity,
-        usage_event_count,
-        previous_quantity,
-        previous_amount,
-        adjusts_invoice_id
+        invoiced.invoice_id || '/' || invoiced.line_number::string as invoice_line_id,
+        invoiced.invoice_id,
+        invoiced.line_number,
+        invoiced.kind,
+        invoiced.charged_kind,
+        invoiced.description,
+        invoiced.subscription_id,
+        invoiced.terms_id,
+        invoiced.period_ordinal,
+        invoiced.closing_ordinal,
+        invoiced.period_started_at,
+        invoiced.period_ended_at,
+        case
+            when invoiced.charged_kind in ('setup', 'one_time', 'recurring') then invoiced.item_key
+        end as charge_key,
+        case when invoiced.charged_kind = 'usage' then invoiced.item_key end as metric_key,
+        case when invoiced.charged_kind = 'usage' then invoiced.item_name end as metric_name,
+        usage.aggregation,
+        invoiced.tier_number,
+        invoiced.tier_name,
+        invoiced.tier_lower_bound,
+        invoiced.tier_upper_bound,
+        case when invoiced.charged_kind = 'element_fee' then invoiced.item_key end as element,
+        invoiced.element_value,
+        case when invoiced.charged_kind = 'rule' then invoiced.item_key end as rule_key,
+        invoiced.quantity,
+        invoiced.unit_rate,
+        invoiced.fixed_amount,
+        invoiced.fraction,
+        invoiced.currency,
+        invoiced.amount,
+        invoiced.usage_quantity,
+        case when invoiced.kind = 'usage' then usage.metered_quantity end as metered_quantity,
+        invoiced.usage_event_count,
+        invoiced.unpriced_event_count,
+        invoiced.previous_quantity,
+        invoiced.previous_amount,
+        invoiced.previous_ordinal,
+        invoiced.adjusts_invoice_id
     from invoiced
+    left outer join usage
+        on
+            invoiced.charged_kind = 'usage'
+            and invoiced.subscription_id = usage.subscription_id
+            and invoiced.item_key = usage.metric_key
+            and invoiced.period_ordinal = usage.period_ordinal
+            and invoiced.closing_ordinal = usage.closing_ordinal
 )
 
 select * from final

@@ -4,18 +4,23 @@ invoices as (select * from {{ ref('int_invoices__totalled') }}),
 
 accrued as (select * from {{ ref('int_invoices__accrued') }}),
 
+balanced as (select * from {{ ref('int_invoices__balanced') }}),
+
+paid as (select * from {{ ref('int_invoices__paid') }}),
+
 subscriptions as (select * from {{ ref('int_subscriptions__named') }}),
 
 final as (
     select
         invoices.invoice_id,
+        invoices.kind,
         invoices.subscription_id,
         subscriptions.subscription_name,
         subscriptions.organization_id,
         subscriptions.organization_name,
         invoices.product_id,
         invoices.product_name,
-        invoices.period_ordinal as closing_ordinal,
+        invoices.closing_ordinal,
         invoices.period_started_at,
         invoices.period_ended_at,
         invoices.cut_off_at,
@@ -27,11 +32,18 @@ final as (
         invoices.status,
         invoices.line_count,
         invoices.total_amount,
+        balanced.applied_credit_amount,
+        balanced.due_amount as amount_due,
+        paid.payment_status,
+        paid.paid_at,
         coalesce(accrued.accrued_amount, 0)::decimal(28, 4) as accrued_amount,
-        invoices.content_hash
+        invoices.content_hash,
+        invoices.invoice_text
     from invoices
     inner join subscriptions on invoices.subscription_id = subscriptions.subscription_id
     left outer join accrued on invoices.invoice_id = accrued.invoice_id
+    left outer join balanced on invoices.invoice_id = balanced.invoice_id
+    left outer join paid on invoices.invoice_id = paid.invoice_id
 )
 
 select * from final

@@ -1,6 +1,7 @@
 {#
     The link from a line to its events is a predicate, never a stamp on the events: the subscription,
-    the metric or value, the period, and what was known at the closing.
+    the metric, value or rule, the period, and what was known at the closing. What a later fact took
+    back is behind the adjustment with a minus.
 #}
 with
 
@@ -10,10 +11,13 @@ lines as (
         subscription_id,
         period_ordinal,
         closing_ordinal,
-        kind,
-        coalesce(metric_key, element) as item_key,
-        {{ ascii_lower(trimmed('element_value')) }} as match_value
+        previous_ordinal,
+        charged_kind,
+        coalesce(metric_key, element, rule_key) as item_key,
+        case when element is not null then {{ ascii_lower(trimmed('element_value')) }} end
+            as match_value
     from {{ ref('fct_invoice_lines') }}
+    where kind in ('usage', 'element_fee', 'rule', 'adjustment')
 ),
 
 rated_events as (
@@ -21,28 +25,63 @@ rated_events as (
         rated_event_id,
         event_key,
         subscription_id,
+        kind,
         period_ordinal,
         closing_ordinal,
+        removed_ordinal,
         quantity,
-        coalesce(metric_key, element) as item_key,
-        {{ ascii_lower(trimmed('element_value')) }} as match_value
+        coalesce(metric_key, element, rule_key) as item_key,
+        case when element is not null then {{ ascii_lower(trimmed('element_value')) }} end
+            as match_value
     from {{ ref('fct_rated_events') }}
+),
+
+changes as (
+    select
+        rated_event_id || '+' as change_id,
+        event_key,
+        subscription_id,
+        kind,
+        item_key,
+        match_value,
+        period_ordinal,
+        closing_ordinal,
+        quantity
+    from rated_events
+    union all
+    select
+        rated_event_id || '-' as change_id,
+        event_key,
+        subscription_id,
+        kind,
+        item_key,
+        match_value,
+        period_ordinal,
+        removed_ordinal as closing_ordinal,
+        -quantity as quantity
+    from rated_events
+    where removed_ordinal is not null
 ),
 
 final as (
     select
-        lines.invoice_line_id || '/' || rated_events.rated_event_id as line_event_id,
+        lines.invoice_line_id || '/' || changes.change_id as line_event_id,
         lines.invoice_line_id,
-        rated_events.event_key,
-        rated_events.quantity
+        changes.event_key,
+        changes.quantity::decimal(25, 12) as quantity
     from lines
-    inner join rated_events
+    inner join changes
         on
-            lines.subscription_id = rated_events.subscription_id
-            and lines.period_ordinal = rated_events.period_ordinal
-            and lines.item_key = rated_events.item_key
-            and lines.match_value is not distinct from rated_events.match_value
-            and lines.closing_ordinal = rated_events.closing_ordinal
+            lines.subscription_id = changes.subscription_id
+            and lines.period_ordinal = changes.period_ordinal
+            and lines.charged_kind = changes.kind
+            and lines.item_key = changes.item_key
+            and lines.match_value is not distinct from changes.match_value
+            and lines.closing_ordinal >= changes.closing_ordinal
+            and (
+                lines.previous_ordinal is null
+                or lines.previous_ordinal < changes.closing_ordinal
+            )
 )
 
 select * from final

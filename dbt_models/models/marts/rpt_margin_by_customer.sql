@@ -10,7 +10,7 @@ events as (
 revenue as (
     select
         subscription_id,
-        closing_ordinal as period_ordinal,
+        case when kind = 'opening' then -2 else closing_ordinal end as period_ordinal,
         date_trunc('month', {{ to_local('period_started_at', 'billing_zone') }})::date
             as period_month,
         organization_name,
@@ -22,7 +22,7 @@ revenue as (
     from invoices
     group by
         subscription_id,
-        closing_ordinal,
+        case when kind = 'opening' then -2 else closing_ordinal end,
         date_trunc('month', {{ to_local('period_started_at', 'billing_zone') }})::date,
         organization_name,
         product_id,

@@ -14,6 +14,8 @@ rated_events as (select * from {{ ref('fct_rated_events') }}),
 
 credentials as (select * from {{ ref('rpt_usage_by_credential') }}),
 
+usage as (select * from {{ ref('int_usage__aggregated_to_closings') }}),
+
 margins as (select * from {{ ref('rpt_margin_by_customer') }}),
 
 records_by_segment as (
@@ -58,8 +60,33 @@ usage_by_subscription as (
         metric_key,
         sum(quantity) as quantity
     from rated_events
-    where kind = 'usage'
+    where kind = 'usage' and removed_ordinal is null
     group by subscription_id, period_ordinal, metric_key
+),
+
+standing_events as (
+    select
+        usage.subscription_id,
+        usage.metric_key,
+        usage.period_ordinal,
+        usage.closing_ordinal,
+        coalesce(sum(rated_events.quantity), 0) as quantity,
+        max(rated_events.quantity) as largest_quantity,
+        count(distinct rated_events.element_value) as value_count,
+        count(rated_events.event_key) as event_count
+    from usage
+    left outer join rated_events
+        on
+            usage.subscription_id = rated_events.subscription_id
+            and usage.metric_key = rated_events.metric_key
+            and usage.period_ordinal = rated_events.period_ordinal
+            and usage.closing_ordinal >= rated_events.closing_ordinal
+            and (
+                rated_events.removed_ordinal is null
+                or usage.closing_ordinal < rated_events.removed_ordinal
+            )
+    group by
+        usage.subscription_id, usage.metric_key, usage.period_ordinal, usage.closing_ordinal
 ),
 
 usage_by_credentials as (
@@ -77,6 +104,7 @@ subscriptions_by_event as (
         event_key,
         count(distinct subscription_id) as subscription_count
     from rated_events
+    where removed_ordinal is null
     group by event_key
 ),
 
@@ -128,11 +156,40 @@ items as (
         'events_aggregate_to_their_line' as reconciliation,
         lines.metric_key as unit,
         lines.invoice_line_id as item_id,
-        lines.usage_quantity as left_amount,
+        lines.metered_quantity as left_amount,
         events_by_line.quantity as right_amount
     from lines
     left outer join events_by_line on lines.invoice_line_id = events_by_line.invoice_line_id
-    where lines.usage_quantity is not null
+    where lines.kind = 'usage' and lines.aggregation in ('sum', 'count', 'match_value')
+    union all
+    select
+        'usage_aggregates_from_its_events' as reconciliation,
+        usage.metric_key as unit,
+        concat_ws(
+            '/',
+            usage.subscription_id,
+            usage.period_ordinal::string,
+            usage.metric_key,
+            usage.closing_ordinal::string
+        ) as item_id,
+        case
+            when usage.aggregation = 'average'
+                then (usage.metered_quantity * standing_events.event_count)::decimal(38, 3)
+            else usage.metered_quantity
+        end as left_amount,
+        case usage.aggregation
+            when 'maximum' then coalesce(standing_events.largest_quantity, 0)
+            when 'count_unique' then standing_events.value_count
+            when 'average' then standing_events.quantity::decimal(38, 3)
+            else standing_events.quantity
+        end as right_amount
+    from usage
+    inner join standing_events
+        on
+            usage.subscription_id = standing_events.subscription_id
+            and usage.metric_key = standing_events.metric_key
+            and usage.period_ordinal = standing_events.period_ordinal
+            and usage.closing_ordinal = standing_events.closing_ordinal
     union all
     select
         'credentials_add_up_to_their_subscription' as reconciliation,

@@ -2,7 +2,7 @@ with
 
 rated_events as (
     select * from {{ ref('fct_rated_events') }}
-    where kind = 'usage'
+    where kind = 'usage' and removed_ordinal is null
 ),
 
 events as (select * from {{ ref('fct_events') }}),

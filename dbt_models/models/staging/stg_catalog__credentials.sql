@@ -1,4 +1,7 @@
-{# The mapping of a credential to a subscription holds from valid_from until valid_to. #}
+{#
+    The mapping of a credential to a subscription holds from valid_from until valid_to, as far as is
+    known from recorded_at until a later row superseded it.
+#}
 with
 
 credentials as (select * from {{ source('catalog', 'catalog_credentials') }}),
@@ -11,26 +14,19 @@ renamed as (
         row_hash,
         {{ utc('valid_from') }} as valid_from,
         {{ utc('valid_to') }} as valid_to,
-        {{ utc('recorded_at') }} as version_recorded_at
+        {{ utc('recorded_at') }} as recorded_at
     from credentials
 ),
 
 known as (
     select
         *,
-        min(version_recorded_at) over (
+        lead(recorded_at) over (
             partition by credential_key, subscription_id, valid_from
-        ) as recorded_at
+            order by recorded_at asc, row_hash desc
+        ) as superseded_at
     from renamed
-    where version_recorded_at < {{ as_of() }}
-),
-
-latest as (
-    select * from known
-    qualify row_number() over (
-        partition by credential_key, subscription_id, valid_from
-        order by version_recorded_at desc, row_hash asc
-    ) = 1
+    where recorded_at <= {{ as_of() }}
 )
 
-select * from latest
+select * from known

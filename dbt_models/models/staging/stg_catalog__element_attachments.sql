@@ -9,7 +9,7 @@ known as (
         {{ utc('recorded_at') }} as recorded_at,
         row_hash
     from element_attachments
-    where {{ utc('recorded_at') }} < {{ as_of() }}
+    where {{ utc('recorded_at') }} <= {{ as_of() }}
 ),
 
 first_recorded as (

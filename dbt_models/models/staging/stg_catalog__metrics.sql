@@ -10,7 +10,10 @@ renamed as (
         catalog_order,
         element,
         aggregation,
+        match_value,
         pricing,
+        quota_units,
+        quota_effect,
         element = 'totalCost' as is_cost
     from metrics
 )

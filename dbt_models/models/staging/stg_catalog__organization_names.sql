@@ -17,7 +17,7 @@ known as (
         organization_name,
         min(recorded_at) as recorded_at
     from renamed
-    where recorded_at < {{ as_of() }}
+    where recorded_at <= {{ as_of() }}
     group by organization_id, organization_name
 )
 

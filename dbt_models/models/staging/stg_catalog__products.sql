@@ -11,9 +11,14 @@ renamed as (
         version as product_version,
         currency,
         billing_zone,
+        period_unit,
         period_count,
+        calendar_unit,
         grace_seconds,
         net_days,
+        trial_days,
+        is_immediate_cancellation,
+        is_analytics_only,
         {{ utc('valid_from') }} as valid_from,
         {{ utc('recorded_at') }} as recorded_at
     from products
@@ -21,7 +26,7 @@ renamed as (
 
 first_recorded as (
     select * from renamed
-    where recorded_at < {{ as_of() }}
+    where recorded_at <= {{ as_of() }}
     qualify row_number() over (partition by terms_id order by recorded_at) = 1
 )
 

@@ -10,7 +10,7 @@ known as (
         row_hash,
         {{ utc('recorded_at') }} as recorded_at
     from sources
-    where {{ utc('recorded_at') }} < {{ as_of() }}
+    where {{ utc('recorded_at') }} <= {{ as_of() }}
 ),
 
 latest as (

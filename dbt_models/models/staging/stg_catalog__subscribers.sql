@@ -20,7 +20,7 @@ known as (
         email_key,
         min(version_recorded_at) as email_recorded_at
     from renamed
-    where version_recorded_at < {{ as_of() }}
+    where version_recorded_at <= {{ as_of() }}
     group by subscriber_key, email_key
 ),
 

@@ -11,7 +11,8 @@ renamed as (
         lower_bound,
         upper_bound,
         unit_rate,
-        fixed_cost
+        fixed_cost,
+        is_overage
     from tiers
 )
 

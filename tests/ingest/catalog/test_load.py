@@ -1,5 +1,5 @@
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import duckdb
@@ -16,6 +16,7 @@ Edit = Callable[[str, str, str], None]
 SETTLED = datetime(2026, 4, 1, tzinfo=UTC)
 NOW = datetime(2026, 4, 10, 12, tzinfo=UTC)
 LATER = datetime(2026, 4, 11, 12, tzinfo=UTC)
+AUGUST = datetime(2026, 8, 1, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -55,7 +56,7 @@ def test_a_second_load_of_the_same_writes_nothing(catalog: Path, lake: Path) -> 
     written = files(lake)
     second = load(catalog, lake, NOW, SETTLED)
     assert files(lake) == written
-    assert sum(first.rows_new.values()) == sum(second.rows_known.values()) == 48
+    assert sum(first.rows_new.values()) == sum(second.rows_known.values()) == 86
     assert sum(first.rows_known.values()) == sum(second.rows_new.values()) == 0
     assert second.version == first.version == catalog_version(lake)
     assert len(second.version) == 12
@@ -114,7 +115,7 @@ def test_a_row_that_was_replaced_does_not_count_as_kept(
 
 def test_a_dry_run_counts_and_writes_nothing(catalog: Path, lake: Path) -> None:
     report = load_catalog(catalog, lake, recorded_at=None, watermark=None, dry_run=True)
-    assert sum(report.rows_new.values()) == 48
+    assert sum(report.rows_new.values()) == 86
     assert not lake.exists()
 
 
@@ -160,6 +161,7 @@ def test_parquet_types_are_those_that_both_engines_read_alike(catalog: Path, lak
         pl.String(): pa.large_string(),
         pl.Int32(): pa.int32(),
         pl.Int64(): pa.int64(),
+        pl.Boolean(): pa.bool_(),
         pl.Datetime("us", "UTC"): pa.timestamp("us", "UTC"),
         pl.Decimal(28, 4): pa.decimal128(28, 4),
         pl.Decimal(19, 6): pa.decimal128(19, 6),
@@ -178,12 +180,12 @@ def test_parquet_types_are_those_that_both_engines_read_alike(catalog: Path, lak
 
 
 def test_an_empty_table_can_be_read(catalog: Path, lake: Path) -> None:
-    for name in ("credentials.csv", "subscriptions.csv"):
-        (catalog / name).unlink()
+    for name in ("credentials", "cancellations", "upgrades", "subscriptions"):
+        (catalog / f"{name}.csv").unlink()
     load(catalog, lake)
     with duckdb.connect() as connection:
         table = connection.read_parquet(str(lake / "catalog_subscriptions" / "**" / "*.parquet"))
-        instants = table.select("started_at", "ended_at")
+        instants = table.select("started_at", "expires_at")
         assert instants.fetchall() == []
         assert [str(each) for each in instants.types] == ["TIMESTAMP WITH TIME ZONE"] * 2
 
@@ -216,6 +218,7 @@ def test_a_product_entered_late_is_accepted(catalog: Path, lake: Path, edit: Edi
     edit("subscriptions.csv", "sub-1", "sub-3")
     edit("credentials.csv", "secret-1,sub-1", "secret-1,sub-3")
     edit("credentials.csv", "secret-1,sub-1", "secret-1,sub-3")
+    (catalog / "cancellations.csv").unlink()
     report = load(catalog, lake, NOW, SETTLED)
     assert report.rows_new["catalog_products"] == 1
     assert report.kept["catalog_products"] == 1
@@ -223,11 +226,11 @@ def test_a_product_entered_late_is_accepted(catalog: Path, lake: Path, edit: Edi
 
 def test_a_version_keeps_its_time_zone_for_ever(catalog: Path, lake: Path, edit: Edit) -> None:
     load(catalog, lake)
-    edit("products/summaries.yaml", "timezone: UTC", "timezone: Asia/Tokyo")
+    edit("products/regions.yaml", "America/New_York", "America/Chicago")
     (line,) = refusal(catalog, lake, NOW)
     assert line == (
-        "products/summaries.yaml:11:40: product.settlement.timezone: a version keeps its period "
-        "and time zone (UTC). Give the product a new version"
+        "products/regions.yaml:11:15: product.settlement.timezone: a version keeps its time "
+        "zone. Give the product a new version"
     )
 
 
@@ -251,8 +254,10 @@ def test_terms_that_were_replaced_do_not_come_back_as_they_were(
         (("2026-01-15", "2026-01-16"), "2:7: started_at"),
         (("summaries,1.0.0", "plan-2,2.1.0"), "2:5: product"),
         (("anna,acme", "anna,"), "2:4: organization_id"),
+        (("2026-01-15,,", "2026-01-15,,30"), "2:9: trial_days"),
+        (("2026-01-15,,,,", "2026-01-15,,,,5 minutes"), "2:11: settlement"),
     ],
-    ids=["start", "product", "organization"],
+    ids=["start", "product", "organization", "trial", "test period"],
 )
 def test_what_a_settled_subscription_was_does_not_change(
     catalog: Path, lake: Path, edit: Edit, change: tuple[str, str], column: str
@@ -274,21 +279,172 @@ def test_a_subscription_that_is_not_settled_may_change(
     assert load(catalog, lake, NOW).rows_new["catalog_subscriptions"] == 1
 
 
-def test_nothing_ends_in_the_settled_past(catalog: Path, lake: Path, edit: Edit) -> None:
+@pytest.mark.parametrize(
+    ("change", "table"),
+    [
+        (("subscriptions.csv", "2026-01-15,", "2026-01-15,2026-02-15"), "catalog_subscriptions"),
+        (("credentials.csv", "2026-02-28", "2026-02-15"), "catalog_credentials"),
+        (
+            (
+                "cancellations.csv",
+                "sub-1,2026-03-15,,\n",
+                "sub-1,2026-03-15,,\nsub-2,2026-02-15,,\n",
+            ),
+            "catalog_cancellations",
+        ),
+        (
+            ("metering_elements.csv", "number,documents", "number,documents;tracking"),
+            "catalog_element_attachments",
+        ),
+        (("exchange_rates.csv", "0.90,", "0.91,"), "catalog_exchange_rates"),
+    ],
+    ids=["expiration", "credential", "cancellation", "attachment", "exchange rate"],
+)
+def test_facts_of_attribution_and_cost_may_be_told_late(
+    catalog: Path, lake: Path, edit: Edit, change: tuple[str, str, str], table: str
+) -> None:
     load(catalog, lake)
-    edit("subscriptions.csv", "2026-01-15,", "2026-01-15,2026-02-15")
-    edit("credentials.csv", "2026-02-28", "2026-02-15")
-    text = "cannot move to or from an instant before 2026-04-01T00:00:00Z, which is settled"
+    edit(*change)
+    report = load(catalog, lake, NOW, SETTLED)
+    assert {name: count for name, count in report.rows_new.items() if count} == {table: 1}
+
+
+def issue(lake: Path, *invoices: tuple[str, str, str, datetime]) -> None:
+    """Let invoices have been issued: id, subscription, product, start of a month's period."""
+    rows = [
+        {
+            "invoice_id": invoice_id,
+            "subscription_id": subscription_id,
+            "product_id": product_id,
+            "period_started_at": start,
+            "period_ended_at": start + timedelta(days=31),
+        }
+        for invoice_id, subscription_id, product_id, start in invoices
+    ]
+    (lake / "issued_invoices").mkdir()
+    pl.DataFrame(rows).write_parquet(lake / "issued_invoices" / "one.parquet")
+
+
+def test_a_refused_price_names_the_invoices_that_it_would_change(
+    catalog: Path, lake: Path, edit: Edit
+) -> None:
+    load(catalog, lake)
+    months = [datetime(2025, month, 1, tzinfo=UTC) for month in range(10, 13)]
+    months += [datetime(2026, month, 1, tzinfo=UTC) for month in range(1, 8)]
+    issue(lake, *((f"sub-1-{n:04}", "sub-1", "summaries@1.0.0", m) for n, m in enumerate(months)))
+    edit("products/summaries.yaml", "net_days: 30", "net_days: 14")
+    (line,) = refusal(catalog, lake, NOW, SETTLED)
+    assert line == (
+        "products/summaries.yaml:7:19: product.effective_from: summaries@1.0.0 is settled up to "
+        "2026-04-01T00:00:00Z (invoices sub-1-0003, sub-1-0004, sub-1-0005, sub-1-0006, sub-1-0007 "
+        "and 2 more) by the terms it has. Let the new ones begin then or later"
+    )
+
+
+def test_a_rule_is_not_backdated_into_what_is_settled(
+    catalog: Path, lake: Path, edit: Edit
+) -> None:
+    load(catalog, lake)
+    issue(lake, ("a-1", "studio-a", "studio@1.0.0", datetime(2026, 1, 15, tzinfo=UTC)))
+    edit("products/studio.yaml", "amount: 0.05", "amount: 0.06")
+    edit("products/studio.yaml", "effective_to: 2026-12-31", "effective_to: 2026-03-15")
+    settled = (
+        "studio@1.0.0 is settled up to 2026-04-01T00:00:00Z (invoices a-1) by the rules it had"
+    )
+    rules = "products/studio.yaml:{}: product.pricing_rules[{}].{}"
     assert refusal(catalog, lake, NOW, SETTLED) == [
-        f"credentials.csv:2:5: valid_to: {text}. Let it end then or later",
-        f"subscriptions.csv:2:8: ended_at: {text}. Let it end then or later",
+        f"{rules.format('50:21', 0, 'effective_to')}: {settled}. Let it end then or later",
+        f"{rules.format('52:7', 1, 'effective_from')}: {settled}. Let this one begin then or later",
     ]
 
 
-def test_what_goes_on_may_end_from_the_watermark_on(catalog: Path, lake: Path, edit: Edit) -> None:
+def test_a_rule_may_end_and_another_begin_from_the_watermark_on(
+    catalog: Path, lake: Path, edit: Edit
+) -> None:
     load(catalog, lake)
-    edit("subscriptions.csv", "2026-01-15,", "2026-01-15,2026-04-30")
-    assert load(catalog, lake, NOW, SETTLED).rows_new["catalog_subscriptions"] == 1
+    edit("products/studio.yaml", "effective_to: 2026-12-31", "effective_to: 2026-04-30")
+    edit("products/studio.yaml", "note: Agreed in January", "note: Agreed")
+    edit("products/studio.yaml", "amount: 0.05", "amount: 0.05\n      effective_to: 2026-04-30")
+    edit(
+        "products/studio.yaml",
+        "  examples:",
+        "    - {key: all, name: All, condition: true, amount: 1, effective_from: 2026-05-01}\n"
+        "  examples:",
+    )
+    assert load(catalog, lake, NOW, SETTLED).rows_new["catalog_pricing_rules"] == 3
+
+
+def test_an_upgrade_is_not_backdated_into_what_is_settled(catalog: Path, lake: Path) -> None:
+    (catalog / "upgrades.csv").unlink()
+    load(catalog, lake)
+    issue(lake, ("a-1", "studio-a", "studio@1.0.0", datetime(2026, 7, 1, tzinfo=UTC)))
+    (catalog / "upgrades.csv").write_text(
+        "subscription_id,version,valid_from\nstudio-a,1.1.0,2026-06-15\n", encoding="utf-8"
+    )
+    (line,) = refusal(catalog, lake, AUGUST, AUGUST)
+    assert line == (
+        "upgrades.csv:2:3: valid_from: the subscription is settled up to 2026-08-01T00:00:00Z "
+        "(invoices a-1) by the version it had. Upgrade it then or later"
+    )
+    assert load(catalog, lake, AUGUST, SETTLED).rows_new["catalog_upgrades"] == 1
+
+
+def test_a_subscription_entered_late_may_have_been_upgraded(catalog: Path, lake: Path) -> None:
+    text = (catalog / "subscriptions.csv").read_text(encoding="utf-8")
+    for name in ("upgrades", "subscriptions", "cancellations", "credentials"):
+        (catalog / f"{name}.csv").rename(catalog / f"{name}.later")
+    load(catalog, lake)
+    (catalog / "subscriptions.csv").write_text(text, encoding="utf-8")
+    (catalog / "upgrades.later").rename(catalog / "upgrades.csv")
+    assert load(catalog, lake, AUGUST, AUGUST).rows_new["catalog_upgrades"] == 1
+
+
+def test_rows_about_one_thing_are_recorded_each_at_its_time(
+    catalog: Path, lake: Path, edit: Edit
+) -> None:
+    load(catalog, lake)
+    version = catalog_version(lake)
+    assert sum(load(catalog, lake, NOW, SETTLED).rows_new.values()) == 0
+    rows = pl.read_parquet(lake / "catalog_cancellations" / "*.parquet").sort("recorded_at")
+    assert rows["withdrawn_at"].to_list() == [None, datetime(2026, 3, 20, 12, tzinfo=UTC)]
+    edit(
+        "cancellations.csv",
+        "T12:00:00Z\n",
+        "T12:00:00Z\nsub-1,2026-03-15,,2026-04-10T12:00:00Z\n",
+    )
+    assert load(catalog, lake, LATER, SETTLED).rows_new["catalog_cancellations"] == 1
+    assert sum(load(catalog, lake, LATER, SETTLED).rows_new.values()) == 0
+    assert catalog_version(lake) != version
+
+
+def test_a_row_that_repeats_what_is_known_is_not_recorded(
+    catalog: Path, lake: Path, edit: Edit
+) -> None:
+    edit("metering_elements.csv", "sources\n", "sources,recorded_at\n")
+    edit("metering_elements.csv", "documents\n", "documents,\n")
+    edit(
+        "metering_elements.csv",
+        "tracking;documents\n",
+        "tracking,\nregion,Where the parcel is,string,tracking;documents,2026-03-01T00:00:00Z\n",
+    )
+    edit("metering_elements.csv", "string,assistant\n", "string,assistant,\n")
+    report = load(catalog, lake)
+    assert report.rows_new["catalog_metering_elements"] == 3
+    attached = pl.read_parquet(lake / "catalog_element_attachments" / "*.parquet")
+    recorded = attached.filter(element="region").sort("source_id")["recorded_at"].to_list()
+    assert recorded == [datetime(2026, 3, 1, tzinfo=UTC), datetime(1970, 1, 1, tzinfo=UTC)]
+    assert sum(load(catalog, lake, NOW).rows_new.values()) == 0
+
+
+def test_a_row_cannot_be_recorded_before_the_one_that_it_replaces(
+    catalog: Path, lake: Path
+) -> None:
+    (line,) = refusal(catalog, lake, NOW)
+    assert line == (
+        "cancellations.csv:3:1: would be recorded at 2026-03-20T12:00:00Z, the row that it "
+        "replaces at 2026-04-10T12:00:00Z. Let this row's recorded_at be later, or say that of the "
+        "row before"
+    )
 
 
 def test_nothing_is_recorded_before_what_is_settled(catalog: Path, lake: Path, edit: Edit) -> None:
@@ -309,7 +465,7 @@ def test_a_change_is_known_later_than_what_it_replaces(
     edit("organizations.csv", "Acme Ltd", "Acme Inc")
     (line,) = refusal(catalog, lake)
     assert line == (
-        "organizations.csv:2:1: would be recorded at 1970-01-01T00:00:00Z, the lake's row that it "
+        "organizations.csv:2:1: would be recorded at 1970-01-01T00:00:00Z, the row that it "
         "replaces at 1970-01-01T00:00:00Z. Load the change with recorded_at set to now"
     )
 

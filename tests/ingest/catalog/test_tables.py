@@ -24,11 +24,18 @@ def terms_of(folder: Path, product_id: str) -> str:
     return str(products.filter(product_id=product_id).item(0, "terms_id"))
 
 
-def tiers_of(folder: Path, metric_key: str) -> list[tuple[object, ...]]:
-    tiers = tables(folder)["catalog_tiers"].filter(metric_key=metric_key)
-    return tiers.select(
-        "tier_number", "name", "lower_bound", "upper_bound", "unit_rate", "fixed_cost"
-    ).rows()
+def rows_of(folder: Path, table: str, product_id: str) -> pl.DataFrame:
+    """The rows of a product's terms, without what only names them or says when they hold."""
+    of_terms = pl.col("terms_id").str.starts_with(f"{product_id}@")
+    rows = tables(folder)[table].filter(of_terms)
+    return rows.drop("terms_id", "valid_from", "recorded_at", "row_hash")
+
+
+def tiers_of(
+    folder: Path, metric_key: str, product_id: str = "coding-agent@1.0.0"
+) -> list[tuple[object, ...]]:
+    tiers = rows_of(folder, "catalog_tiers", product_id).filter(metric_key=metric_key)
+    return tiers.drop("metric_key").rows()
 
 
 def test_every_table_has_its_exact_types(catalog: Path) -> None:
@@ -46,25 +53,208 @@ def test_a_table_without_rows_has_its_types_too(catalog: Path) -> None:
 
 
 def test_a_tier_begins_where_the_one_before_ends(catalog: Path) -> None:
-    assert tiers_of(catalog, "calls") == [
-        (1, "Up to 100", Decimal(0), Decimal(100), Decimal(0), Decimal(100)),
-        (2, "Up to 200", Decimal(100), Decimal(200), Decimal(0), Decimal(90)),
-        (3, "Up to 300", Decimal(200), Decimal(300), Decimal(0), Decimal(80)),
-        (4, "Above 300", Decimal(300), None, Decimal("0.7"), Decimal(0)),
+    assert tiers_of(catalog, "calls", "plan-2@2.1.0") == [
+        (1, "Up to 100", Decimal(0), Decimal(100), Decimal(0), Decimal(100), False),
+        (2, "Up to 200", Decimal(100), Decimal(200), Decimal(0), Decimal(90), False),
+        (3, "Up to 300", Decimal(200), Decimal(300), Decimal(0), Decimal(80), False),
+        (4, "Above 300", Decimal(300), None, Decimal("0.7"), Decimal(0), False),
     ]
 
 
 def test_included_units_are_a_first_tier_at_rate_zero(catalog: Path) -> None:
     assert tiers_of(catalog, "tokens") == [
-        (1, "Included", Decimal(0), Decimal(50_000_000), Decimal(0), Decimal(0)),
-        (2, "Overage", Decimal(50_000_000), None, Decimal("0.0000025"), Decimal(0)),
+        (1, "Included", Decimal(0), Decimal(50_000_000), Decimal(0), Decimal(0), False),
+        (2, "Overage", Decimal(50_000_000), None, Decimal("0.0000025"), Decimal(0), False),
     ]
 
 
 def test_a_markup_is_one_tier_that_multiplies_the_cost(catalog: Path) -> None:
     assert tiers_of(catalog, "cost") == [
-        (1, "Cost + 20 %", Decimal(0), None, Decimal("1.2"), Decimal(0))
+        (1, "Cost + 20 %", Decimal(0), None, Decimal("1.2"), Decimal(0), False)
     ]
+
+
+def test_an_overage_quota_cuts_the_tiers_and_adds_one(catalog: Path) -> None:
+    assert tiers_of(catalog, "european", "studio@1.0.0") == [
+        (1, "Up to 100", Decimal(0), Decimal(100), Decimal(1), Decimal(10), False),
+        (2, "Above 100", Decimal(100), Decimal(150), Decimal("0.8"), Decimal(20), False),
+        (3, "Overage", Decimal(150), None, Decimal(2), Decimal(0), True),
+    ]
+
+
+def test_a_quota_ends_the_tiers_that_lie_above_it(catalog: Path, edit: Edit) -> None:
+    edit("products/studio.yaml", "quota: {units: 150", "quota: {units: 100")
+    edit("products/studio.yaml", "    - {units: {european: 200}, total: 330.00}\n", "")
+    edit("products/studio.yaml", "european: 101, singapore: 12}, total: 251.80", "}, total: 150.00")
+    tiers = tiers_of(catalog, "european", "studio@1.0.0")
+    assert [tier[1:4] for tier in tiers] == [
+        ("Up to 100", Decimal(0), Decimal(100)),
+        ("Overage", Decimal(100), None),
+    ]
+
+
+def test_a_metric_holds_how_it_is_counted_filtered_and_limited(catalog: Path) -> None:
+    metrics = rows_of(catalog, "catalog_metrics", "studio@1.0.0")
+    assert metrics.drop("name").rows() == [
+        ("cost", 1, "totalCost", "sum", None, "graduated", None, None),
+        ("european", 2, "transactions", "count", None, "volume", Decimal(150), "overage"),
+        ("singapore", 3, "region", "match_value", "singapore", "graduated", None, None),
+    ]
+    assert rows_of(catalog, "catalog_metric_filters", "studio@1.0.0").rows() == [
+        ("cost", "model", "house-model"),
+        ("cost", "model", "other"),
+        ("european", "region", "europe"),
+        ("european", "region", "uk"),
+        ("european", "source", "tracking"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("quota", "row", "limited"),
+    [
+        ("{units: 500}", (None, Decimal(500), "block"), []),
+        (
+            "{units: 500, overage_rate: 1}",
+            (None, Decimal(500), "overage"),
+            [("calls", Decimal(500), "overage")],
+        ),
+        (
+            "{units: 500, metric: calls}",
+            ("calls", Decimal(500), "block"),
+            [("calls", Decimal(500), "block")],
+        ),
+    ],
+    ids=["transactions that block", "transactions above it cost", "a metric that blocks"],
+)
+def test_a_quota_stands_by_itself_and_on_the_metric_that_it_limits(
+    catalog: Path, edit: Edit, quota: str, row: tuple[object, ...], limited: list[object]
+) -> None:
+    edit("products/grouped.yaml", "  pricing_metrics:", f"  quota: {quota}\n  pricing_metrics:")
+    assert rows_of(catalog, "catalog_quotas", "plan-2@2.1.0").rows() == [row]
+    metrics = rows_of(catalog, "catalog_metrics", "plan-2@2.1.0").drop_nulls("quota_units")
+    assert metrics.select("metric_key", "quota_units", "quota_effect").rows() == limited
+
+
+def test_a_quota_on_transactions_that_nothing_counts_is_a_metric_of_its_own(
+    catalog: Path, edit: Edit
+) -> None:
+    edit(
+        "products/regions.yaml",
+        "  element_fees:",
+        "  quota: {units: 9, overage_rate: 0.5}\n  element_fees:",
+    )
+    metrics = rows_of(catalog, "catalog_metrics", "regions@1.0.0").rows()
+    expected = ("quota", "Transactions", 1, "transactions", "count", None, "graduated")
+    assert metrics == [(*expected, Decimal(9), "overage")]
+    assert tiers_of(catalog, "quota", "regions@1.0.0") == [
+        (1, "Included", Decimal(0), Decimal(9), Decimal(0), Decimal(0), False),
+        (2, "Overage", Decimal(9), None, Decimal("0.5"), Decimal(0), True),
+    ]
+
+
+def test_charges_that_do_not_depend_on_usage_have_a_table_each(catalog: Path) -> None:
+    rows = {
+        name: rows_of(catalog, f"catalog_{name}", "studio@1.0.0").rows()
+        for name in ("one_time_charges", "setup_fees", "recurring_charges")
+    }
+    assert rows == {
+        "one_time_charges": [("training", "Training", 1, Decimal(400))],
+        "setup_fees": [("Setup fee", Decimal(50), "client", "first_invoice")],
+        "recurring_charges": [("seats", "Seats", 1, Decimal(90), "in_advance")],
+    }
+
+
+@pytest.mark.parametrize(
+    ("every", "expected"),
+    [
+        ("day", ("day", 1, None, False)),
+        ("week", ("day", 7, None, False)),
+        ("quarter", ("month", 3, None, False)),
+        ("year", ("month", 12, None, False)),
+        ("2 weeks", ("day", 14, None, False)),
+        ("10 days", ("day", 10, None, False)),
+        ("18 months", ("month", 18, None, False)),
+        ("5 minutes", ("minute", 5, None, False)),
+        ("5 minutes synthetic", ("minute", 5, None, True)),
+        ("week, align: calendar", ("day", 7, "week", False)),
+        ("year, align: calendar", ("month", 12, "year", False)),
+    ],
+    ids=lambda value: value if isinstance(value, str) else None,
+)
+def test_a_settlement_period_is_a_number_of_minutes_days_or_months(
+    catalog: Path, edit: Edit, every: str, expected: tuple[object, ...]
+) -> None:
+    edit("products/grouped.yaml", "{every: month}", f"{{every: {every}}}")
+    products = tables(catalog)["catalog_products"].filter(product_id="plan-2@2.1.0")
+    columns = ("period_unit", "period_count", "calendar_unit", "is_synthetic")
+    assert products.select(columns).rows() == [expected]
+    assert products.item(0, "grace_seconds") == (0 if expected[0] == "minute" else 3600)
+
+
+def test_what_ends_or_shifts_a_product_is_in_its_terms(catalog: Path) -> None:
+    products = tables(catalog)["catalog_products"]
+    columns = ("trial_days", "is_immediate_cancellation", "is_analytics_only")
+    assert products.filter(product_id="studio@1.0.0").select(columns).rows() == [(14, True, False)]
+    assert products.filter(product_id="plan-2@2.1.0").select(columns).rows() == [(0, False, False)]
+
+
+CHARGE = "[{key: subscription, name: Subscription, amount: 9.99, bill: in_arrears}]"
+CALLS = "key: transactions, name: Transactions, element: transactions, aggregation: count"
+TIER = "{name: Transactions, up_to: unlimited, unit_rate: 0.1}"
+PRESETS = {
+    "{type: analytics_only}": "",
+    "{type: one_time_charge, amount: 400}": (
+        "one_time_charges: [{key: one-time, name: One-time charge, amount: 400.00}]"
+    ),
+    "{type: transactional, rate: 0.10}": f"pricing_metrics: [{{{CALLS}, tiers: [{TIER}]}}]",
+    "{type: subscription, amount: 9.99}": f"recurring_charges: {CHARGE}",
+    "{type: subscription_and_overage, amount: 9.99, included: 100, overage_rate: 0.70}": (
+        f"recurring_charges: {CHARGE}\n"
+        f"  pricing_metrics: [{{{CALLS}, included: 100, overage_rate: 0.7}}]"
+    ),
+    f"{{type: volume_based, pricing: volume, tiers: [{TIER}]}}": (
+        f"pricing_metrics: [{{{CALLS}, pricing: volume, tiers: [{TIER}]}}]"
+    ),
+}
+
+
+@pytest.mark.parametrize(("model", "written_out"), PRESETS.items(), ids=PRESETS)
+def test_a_preset_is_the_same_terms_as_what_it_stands_for(
+    catalog: Path, model: str, written_out: str
+) -> None:
+    head = (catalog / "products" / "regions.yaml").read_text(encoding="utf-8")
+    head = head[: head.index("  element_fees:")].replace("key: regions", "key: preset")
+    path = catalog / "products" / "preset.yaml"
+    path.write_text(f"{head}  pricing_model: {model}\n", encoding="utf-8")
+    product = tables(catalog)["catalog_products"].filter(product_id="preset@1.0.0")
+    assert product.item(0, "is_analytics_only") == ("analytics" in model)
+    if written_out:
+        before = terms_of(catalog, "preset@1.0.0")
+        path.write_text(f"{head}  {written_out}\n", encoding="utf-8")
+        assert terms_of(catalog, "preset@1.0.0") == before
+
+
+def test_pricing_rules_have_times_of_their_own_and_are_no_part_of_the_terms(
+    catalog: Path, edit: Edit
+) -> None:
+    before = terms_of(catalog, "studio@1.0.0")
+    edit(
+        "products/studio.yaml", "amount: 0.05", "amount: 0.06\n      recorded_at: 2026-02-01T00:00Z"
+    )
+    assert terms_of(catalog, "studio@1.0.0") == before
+    rules = tables(catalog)["catalog_pricing_rules"]
+    columns = ("rule_key", "catalog_order", "priority", "mode", "note", "valid_from", "valid_to")
+    assert rules.select(columns).rows() == [
+        (
+            *("large-answers", 1, 10, "replace", "Agreed in January"),
+            datetime(2026, 1, 31, 23, tzinfo=UTC),
+            datetime(2026, 12, 31, 23, tzinfo=UTC),
+        ),
+        ("parcels", 2, 100, "add", None, datetime(2025, 12, 31, 23, tzinfo=UTC), None),
+    ]
+    assert rules["amount_text"].to_list() == ["totalTokenCount * 0.00001", "0.06"]
+    assert "element_numbers['totalTokenCount']" in rules["condition_sql"][0]
+    assert rules["recorded_at"][1] == datetime(2026, 2, 1, tzinfo=UTC)
 
 
 def test_product_terms_begin_at_local_midnight(catalog: Path) -> None:
@@ -142,9 +332,65 @@ def test_people_are_in_one_table_and_keys_in_the_others(catalog: Path) -> None:
 def test_a_subscription_ends_with_its_last_day_in_the_products_zone(catalog: Path) -> None:
     row = tables(catalog)["catalog_subscriptions"].row(1, named=True)
     assert row["started_at"] == row["valid_from"] == datetime(2026, 2, 1, 5, tzinfo=UTC)
-    assert row["ended_at"] == datetime(2026, 4, 1, 4, tzinfo=UTC)
+    assert row["expires_at"] == datetime(2026, 4, 1, 4, tzinfo=UTC)
     assert row["product_id"] == "regions@1.0.0"
     assert row["billing_zone"] == "America/New_York"
+
+
+def test_a_subscription_has_what_it_says_for_itself(catalog: Path) -> None:
+    rows = tables(catalog)["catalog_subscriptions"]
+    columns = ("trial_days", "is_immediate_cancellation", "test_kind", "audience")
+    assert rows.select("subscription_id", *columns).rows() == [
+        ("sub-1", None, None, None, "subscriber"),
+        ("sub-2", None, None, None, "subscriber"),
+        ("studio-a", None, None, None, "organization"),
+        ("studio-b", None, False, None, "subscriber"),
+        ("test-run", 0, True, "5 minutes synthetic", "subscriber"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("replaced", "change", "expected"),
+    [
+        ("studio-a,", "", "now"),
+        ("studio-a,", "period_end", "period_end"),
+        ("sub-1,", "", "period_end"),
+        ("sub-1,", "now", "now"),
+        ("test-run,", "", "now"),
+    ],
+)
+def test_a_plan_changes_at_once_where_immediate_cancellation_is_allowed(
+    catalog: Path, edit: Edit, replaced: str, change: str, expected: str
+) -> None:
+    edit("subscriptions.csv", ",studio-a,,", f",{replaced}{change},")
+    rows = tables(catalog)["catalog_subscriptions"].filter(subscription_id="studio-b")
+    assert rows.item(0, "replaces_subscription_id") == replaced.removesuffix(",")
+    assert rows.item(0, "change") == expected
+
+
+def test_a_subscription_may_refuse_what_its_product_allows(catalog: Path, edit: Edit) -> None:
+    edit("subscriptions.csv", "2026-01-10,,,,", "2026-01-10,,,false,")
+    rows = tables(catalog)["catalog_subscriptions"].filter(subscription_id="studio-b")
+    assert rows.item(0, "change") == "period_end"
+
+
+def test_a_cancellation_on_a_bare_date_is_at_its_midnight(catalog: Path) -> None:
+    rows = tables(catalog)["catalog_cancellations"]
+    end = datetime(2026, 3, 15, tzinfo=UTC)
+    withdrawn = datetime(2026, 3, 20, 12, tzinfo=UTC)
+    columns = ("cancelled_at", "valid_from", "withdrawn_at", "recorded_at")
+    assert rows.select(columns).rows() == [(end, end, None, end), (end, end, withdrawn, withdrawn)]
+
+
+def test_upgrades_and_exchange_rates_hold_from_an_instant_on(catalog: Path) -> None:
+    compiled = tables(catalog)
+    upgrades = compiled["catalog_upgrades"].select("subscription_id", "product_id", "valid_from")
+    assert upgrades.rows() == [("studio-a", "studio@1.1.0", datetime(2026, 6, 14, 22, tzinfo=UTC))]
+    rates = compiled["catalog_exchange_rates"].select("currency", "per_usd", "valid_from")
+    assert rates.rows() == [
+        ("EUR", Decimal("0.9"), datetime(2026, 1, 1, tzinfo=UTC)),
+        ("EUR", Decimal("0.925000000001"), datetime(2026, 2, 1, tzinfo=UTC)),
+    ]
 
 
 def test_a_credential_without_start_holds_from_the_subscriptions(catalog: Path) -> None:
@@ -185,6 +431,7 @@ def test_what_is_cached_costs_as_much_as_input_unless_it_says_otherwise(
 
 
 def test_as_valid_means_recorded_when_it_began_to_hold(catalog: Path) -> None:
+    (catalog / "cancellations.csv").unlink()  # one of its rows says when it was recorded
     compiled = tables(catalog)
     assert all(table["recorded_at"].equals(table["valid_from"]) for table in compiled.values())
     assert set(compiled["catalog_sources"]["recorded_at"]) == {BEGINNING}

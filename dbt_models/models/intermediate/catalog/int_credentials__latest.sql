@@ -12,7 +12,7 @@ latest as (
     from credentials
     qualify row_number() over (
         partition by credential_key, subscription_id
-        order by valid_from desc, version_recorded_at desc, row_hash asc
+        order by valid_from desc, recorded_at desc, row_hash asc
     ) = 1
 )
 

@@ -4,7 +4,10 @@
 #}
 with
 
-first_seen as (select * from {{ ref('int_element_values__first_seen') }}),
+counted as (
+    select * from {{ ref('int_element_values__counted_to_closings') }}
+    where standing_count > 0
+),
 
 periods as (select * from {{ ref('int_periods__closed') }}),
 
@@ -14,23 +17,23 @@ amounts as (select * from {{ ref('stg_catalog__element_fee_amounts') }}),
 
 priced as (
     select
-        first_seen.*,
+        counted.*,
         periods.terms_id,
         fees.catalog_order,
-        coalesce(amounts.element_value, first_seen.element_value) as listed_value,
+        coalesce(amounts.element_value, counted.element_value) as listed_value,
         coalesce(amounts.amount, fees.default_amount) as amount
-    from first_seen
+    from counted
     inner join periods
         on
-            first_seen.subscription_id = periods.subscription_id
-            and first_seen.period_ordinal = periods.period_ordinal
+            counted.subscription_id = periods.subscription_id
+            and counted.period_ordinal = periods.period_ordinal
     inner join fees
-        on periods.terms_id = fees.terms_id and first_seen.element = fees.element
+        on periods.terms_id = fees.terms_id and counted.element = fees.element
     left outer join amounts
         on
             periods.terms_id = amounts.terms_id
-            and first_seen.element = amounts.element
-            and first_seen.match_value = amounts.match_value
+            and counted.element = amounts.element
+            and counted.match_value = amounts.match_value
 ),
 
 charged as (
@@ -39,6 +42,7 @@ charged as (
         terms_id,
         period_ordinal,
         closing_ordinal,
+        period_ordinal as billed_ordinal,
         'element_fee' as kind,
         element as item_key,
         element as item_name,
@@ -51,9 +55,11 @@ charged as (
         1.000000000000::decimal(25, 12) as quantity,
         {{ null_of('decimal(18, 12)') }} as unit_rate,
         amount as fixed_amount,
+        {{ null_of('decimal(13, 12)') }} as fraction,
         amount::decimal(37, 18) as exact_amount,
         {{ null_of('decimal(25, 12)') }} as usage_quantity,
-        {{ null_of('bigint') }} as usage_event_count
+        {{ null_of('bigint') }} as usage_event_count,
+        {{ null_of('bigint') }} as unpriced_event_count
     from priced
     where amount is not null
 )

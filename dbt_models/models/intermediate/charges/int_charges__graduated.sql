@@ -1,14 +1,12 @@
 {#
     Each unit at the rate of the tier that it falls in; a tier's fixed cost once if usage enters it.
     A tier is entered by a quantity above its lower bound; its upper bound still belongs to it. A
-    quantity below zero counts as zero, so it enters no tier (R35).
+    quantity below zero counts as zero, so it enters no tier (R35). The rate above an overage quota is
+    a last tier, also of volume pricing (R39).
 #}
 with
 
-usage as (
-    select * from {{ ref('int_usage__aggregated_to_closings') }}
-    where pricing = 'graduated'
-),
+usage as (select * from {{ ref('int_usage__aggregated_to_closings') }}),
 
 tiers as (select * from {{ ref('stg_catalog__tiers') }}),
 
@@ -30,6 +28,7 @@ sliced as (
             usage.terms_id = tiers.terms_id
             and usage.metric_key = tiers.metric_key
             and usage.quantity > tiers.lower_bound
+    where usage.pricing = 'graduated' or tiers.is_overage
 ),
 
 charged as (
@@ -38,6 +37,7 @@ charged as (
         terms_id,
         period_ordinal,
         closing_ordinal,
+        period_ordinal as billed_ordinal,
         'usage' as kind,
         metric_key as item_key,
         metric_name as item_name,
@@ -50,12 +50,14 @@ charged as (
         tier_quantity as quantity,
         unit_rate,
         fixed_cost as fixed_amount,
+        {{ null_of('decimal(13, 12)') }} as fraction,
         (
             {{ exact_product('tier_quantity', 'unit_rate', 'is_cost') }}
             + fixed_cost::decimal(36, 18)
         )::decimal(37, 18) as exact_amount,
         quantity as usage_quantity,
-        event_count as usage_event_count
+        event_count as usage_event_count,
+        unpriced_event_count
     from sliced
 )
 

@@ -1,7 +1,14 @@
 {# One row per distinct value in a period that no fee charges for: it is reported, not billed. #}
 with
 
-first_seen as (select * from {{ ref('int_element_values__first_seen') }}),
+standing as (
+    select * from {{ ref('int_element_values__counted_to_closings') }}
+    where standing_count > 0
+    qualify row_number() over (
+        partition by subscription_id, period_ordinal, element, match_value
+        order by closing_ordinal desc
+    ) = 1
+),
 
 charges as (select * from {{ ref('int_charges__distinct_elements') }}),
 
@@ -17,14 +24,14 @@ charged as (
 ),
 
 uncharged as (
-    select first_seen.*
-    from first_seen
+    select standing.*
+    from standing
     anti join charged
         on
-            first_seen.subscription_id = charged.subscription_id
-            and first_seen.period_ordinal = charged.period_ordinal
-            and first_seen.element = charged.element
-            and first_seen.match_value = charged.match_value
+            standing.subscription_id = charged.subscription_id
+            and standing.period_ordinal = charged.period_ordinal
+            and standing.element = charged.element
+            and standing.match_value = charged.match_value
 ),
 
 unlisted as (

@@ -1,7 +1,7 @@
 {#
     One row per draft: what of it is earned by the settlement instant. Usage is earned as it comes, a
-    recurring charge with the time of its period, in whole seconds. The draft itself shows the whole
-    charge, as the invoice will.
+    charge for the period with its time, in whole seconds; what is charged in advance for the next
+    one is not earned yet. The draft itself shows the whole charge, as the invoice will.
 #}
 with
 
@@ -24,6 +24,7 @@ shares as (
         drafts.period_seconds,
         lines.kind,
         lines.amount,
+        lines.period_ordinal > lines.closing_ordinal as is_in_advance,
         ((lines.amount * 10000)::decimal(28, 0) * drafts.elapsed_seconds)::decimal(38, 0)
             as ten_thousandths_of_seconds
     from drafts
@@ -34,6 +35,7 @@ earned as (
     select
         invoice_id,
         case
+            when is_in_advance then 0
             when kind = 'recurring'
                 then
                     {{ rounded_to_minor_unit(

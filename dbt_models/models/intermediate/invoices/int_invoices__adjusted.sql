@@ -1,60 +1,145 @@
 {#
-    One row per late change of what a period was billed: the newly rounded amount less what was billed
-    before, earlier adjustments included (R33). So tiers and distinct values end up as if the event
-    had come in time. It may be negative.
+    One row per change of what a period was billed for a thing: the newly rounded amount less what was
+    billed before, earlier adjustments included (R33). So tiers, quotas and distinct values end up as
+    if everything had been known in time. It may be negative. Its quantity is the difference to the
+    last line too, so lines add up to the quantity. What is given back of a charge in advance is a
+    credit (R43), unless it was billed again after a void.
 #}
 with
 
-charges as (select * from {{ ref('int_charges__unioned') }}),
+items as (select * from {{ ref('int_charges__items_at_closings') }}),
 
-usage as (select * from {{ ref('int_usage__aggregated_to_closings') }}),
-
-billed as (
-    select
-        subscription_id,
-        item_key,
-        period_ordinal,
-        closing_ordinal,
-        sum(amount) as amount
-    from charges
-    where kind = 'usage'
-    group by subscription_id, item_key, period_ordinal, closing_ordinal
+voided as (
+    select * from {{ ref('int_invoices__voided') }}
+    where reissued_ordinal is not null
 ),
 
-totals as (
+standing as (
     select
-        usage.subscription_id,
-        usage.terms_id,
-        usage.metric_key,
-        usage.metric_name,
-        usage.catalog_order,
-        usage.period_ordinal,
-        usage.closing_ordinal,
-        usage.quantity,
-        usage.event_count,
-        coalesce(billed.amount, 0)::decimal(28, 4) as amount
-    from usage
-    left outer join billed
+        items.* {{ without(['closing_ordinal']) }},
+        voided.reissued_ordinal as closing_ordinal
+    from items
+    inner join voided
         on
-            usage.subscription_id = billed.subscription_id
-            and usage.metric_key = billed.item_key
-            and usage.period_ordinal = billed.period_ordinal
-            and usage.closing_ordinal = billed.closing_ordinal
+            items.subscription_id = voided.subscription_id
+            and items.closing_ordinal < voided.reissued_ordinal
+            and items.period_ordinal <= voided.closing_ordinal
+    qualify row_number() over (
+        partition by
+            items.subscription_id,
+            items.kind,
+            items.item_key,
+            items.match_value,
+            items.period_ordinal,
+            voided.reissued_ordinal
+        order by items.closing_ordinal desc
+    ) = 1
+),
+
+again as (
+    select standing.*
+    from standing
+    anti join items
+        on
+            standing.subscription_id = items.subscription_id
+            and standing.kind = items.kind
+            and standing.item_key = items.item_key
+            and standing.match_value is not distinct from items.match_value
+            and standing.period_ordinal = items.period_ordinal
+            and standing.closing_ordinal = items.closing_ordinal
+),
+
+reissues as (
+    select distinct
+        subscription_id,
+        reissued_ordinal
+    from voided
+),
+
+at_closings as (
+    select
+        items.* {{ without(['closing_ordinal']) }},
+        items.closing_ordinal,
+        items.closing_ordinal = items.billed_ordinal
+        or reissues.reissued_ordinal is not null as is_billed
+    from items
+    left outer join reissues
+        on
+            items.subscription_id = reissues.subscription_id
+            and items.closing_ordinal = reissues.reissued_ordinal
+    union all
+    select
+        *,
+        true as is_billed
+    from again
+),
+
+compared as (
+    select
+        *,
+        coalesce(
+            lag(amount) over (
+                partition by subscription_id, kind, item_key, match_value, period_ordinal
+                order by closing_ordinal
+            ),
+            0
+        ) as known_amount
+    from at_closings
+),
+
+billed as (
+    select * from compared
+    where is_billed or amount <> known_amount
 ),
 
 changes as (
     select
         *,
+        lag(closing_ordinal) over by_closing as previous_ordinal,
         lag(amount) over by_closing as previous_amount,
         lag(quantity) over by_closing as previous_quantity,
-        (amount - lag(amount) over by_closing)::decimal(28, 4) as change_amount,
-        (quantity - lag(quantity) over by_closing)::decimal(25, 12) as change_quantity,
-        (event_count - lag(event_count) over by_closing)::bigint as change_event_count
-    from totals
+        (amount - coalesce(lag(amount) over by_closing, 0))::decimal(28, 4) as change_amount,
+        (quantity - coalesce(lag(quantity) over by_closing, 0))::decimal(25, 12)
+            as change_quantity,
+        (event_count - coalesce(lag(event_count) over by_closing, 0))::bigint
+            as change_event_count,
+        lag(used_seconds) over by_closing - used_seconds as unused_seconds
+    from billed
     window
         by_closing as (
-            partition by subscription_id, metric_key, period_ordinal order by closing_ordinal
+            partition by subscription_id, kind, item_key, match_value, period_ordinal
+            order by closing_ordinal
         )
+),
+
+credits as (
+    select distinct
+        changes.subscription_id,
+        changes.kind,
+        changes.item_key,
+        changes.period_ordinal,
+        changes.closing_ordinal
+    from changes
+    anti join voided
+        on
+            changes.subscription_id = voided.subscription_id
+            and changes.billed_ordinal = voided.closing_ordinal
+            and changes.closing_ordinal >= voided.reissued_ordinal
+    where changes.kind = 'recurring' and changes.bill = 'in_advance' and changes.change_amount < 0
+),
+
+judged as (
+    select
+        changes.*,
+        credits.subscription_id is not null as is_credit
+    from changes
+    left outer join credits
+        on
+            changes.subscription_id = credits.subscription_id
+            and changes.kind = credits.kind
+            and changes.item_key = credits.item_key
+            and changes.period_ordinal = credits.period_ordinal
+            and changes.closing_ordinal = credits.closing_ordinal
 ),
 
 adjusted as (
@@ -63,38 +148,23 @@ adjusted as (
         terms_id,
         period_ordinal,
         closing_ordinal,
-        'usage' as adjusted_kind,
-        metric_key as item_key,
-        metric_name as item_name,
-        catalog_order,
-        null::string as element_value,
-        change_quantity as quantity,
-        change_amount as amount,
-        change_quantity as usage_quantity,
-        change_event_count as usage_event_count,
-        previous_quantity,
-        previous_amount
-    from changes
-    where closing_ordinal > period_ordinal and change_amount <> 0
-    union all
-    select
-        subscription_id,
-        terms_id,
-        period_ordinal,
-        closing_ordinal,
+        billed_ordinal,
+        previous_ordinal,
+        case when is_credit then 'credit' else 'adjustment' end as kind,
         kind as adjusted_kind,
         item_key,
         item_name,
         catalog_order,
         element_value,
-        quantity,
-        amount,
-        null::decimal(25, 12) as usage_quantity,
-        null::bigint as usage_event_count,
-        null::decimal(25, 12) as previous_quantity,
-        0::decimal(28, 4) as previous_amount
-    from charges
-    where kind = 'element_fee' and closing_ordinal > period_ordinal and amount <> 0
+        change_quantity as quantity,
+        case when is_credit then {{ share('unused_seconds', 'full_seconds') }} end as fraction,
+        change_amount as amount,
+        case when kind = 'usage' then change_quantity end as usage_quantity,
+        case when kind = 'usage' then change_event_count end as usage_event_count,
+        case when kind = 'usage' then previous_quantity end as previous_quantity,
+        coalesce(previous_amount, 0)::decimal(28, 4) as previous_amount
+    from judged
+    where closing_ordinal > billed_ordinal
 )
 
 select * from adjusted

@@ -3,12 +3,61 @@ with
 
 charges as (
     select * from {{ ref('int_charges__unioned') }}
-    where closing_ordinal = period_ordinal
+    where closing_ordinal = billed_ordinal and period_ordinal <> 0
 ),
 
 adjusted as (select * from {{ ref('int_invoices__adjusted') }}),
 
+reissued as (select * from {{ ref('int_invoices__reissued') }}),
+
 periods as (select * from {{ ref('int_periods__closed') }}),
+
+closings as (select * from {{ ref('int_closings__scheduled') }}),
+
+closing_ends as (select * from {{ ref('int_closings__ended') }}),
+
+later_charges as (
+    select * from adjusted
+    union all
+    select * from reissued
+),
+
+later_lines as (
+    select
+        subscription_id,
+        terms_id,
+        period_ordinal,
+        closing_ordinal,
+        billed_ordinal,
+        kind,
+        adjusted_kind,
+        item_key,
+        item_name,
+        catalog_order,
+        element_value,
+        sum(quantity)::decimal(25, 12) as quantity,
+        max(fraction) as fraction,
+        sum(amount)::decimal(28, 4) as amount,
+        max(usage_quantity) as usage_quantity,
+        max(usage_event_count) as usage_event_count,
+        max(previous_quantity) as previous_quantity,
+        min(previous_amount) as previous_amount,
+        min(previous_ordinal) as previous_ordinal
+    from later_charges
+    group by
+        subscription_id,
+        terms_id,
+        period_ordinal,
+        closing_ordinal,
+        billed_ordinal,
+        kind,
+        adjusted_kind,
+        item_key,
+        item_name,
+        catalog_order,
+        element_value
+    having sum(amount) <> 0
+),
 
 lines as (
     select
@@ -16,15 +65,15 @@ lines as (
         terms_id,
         period_ordinal,
         closing_ordinal,
+        billed_ordinal,
         kind,
-        case kind when 'recurring' then 1 when 'usage' then 2 else 3 end as kind_order,
         kind as charged_kind,
         item_key,
         catalog_order,
         case kind
-            when 'recurring' then item_name
             when 'usage' then item_name || ': ' || tier_name
-            else item_name || ': ' || element_value
+            when 'element_fee' then item_name || ': ' || element_value
+            else item_name
         end as description,
         item_name,
         tier_number,
@@ -35,11 +84,14 @@ lines as (
         quantity,
         unit_rate,
         fixed_amount,
+        fraction,
         amount,
         usage_quantity,
         usage_event_count,
+        unpriced_event_count,
         {{ null_of('decimal(25, 12)') }} as previous_quantity,
-        {{ null_of('decimal(28, 4)') }} as previous_amount
+        {{ null_of('decimal(28, 4)') }} as previous_amount,
+        {{ null_of('int') }} as previous_ordinal
     from charges
     union all
     select
@@ -47,13 +99,14 @@ lines as (
         terms_id,
         period_ordinal,
         closing_ordinal,
-        'adjustment' as kind,
-        4 as kind_order,
+        billed_ordinal,
+        kind,
         adjusted_kind as charged_kind,
         item_key,
         catalog_order,
-        item_name || coalesce(': ' || element_value, '') || ', adjustment of '
-        || {{ invoice_id('subscription_id', 'period_ordinal') }} as description,
+        item_name || coalesce(': ' || element_value, '')
+        || case kind when 'credit' then ', unused part of ' else ', adjustment of ' end
+        || {{ invoice_id('subscription_id', 'billed_ordinal') }} as description,
         item_name,
         {{ null_of('int') }} as tier_number,
         {{ null_of('string') }} as tier_name,
@@ -63,12 +116,15 @@ lines as (
         quantity,
         {{ null_of('decimal(18, 12)') }} as unit_rate,
         {{ null_of('decimal(28, 4)') }} as fixed_amount,
+        fraction,
         amount,
         usage_quantity,
         usage_event_count,
+        {{ null_of('bigint') }} as unpriced_event_count,
         previous_quantity,
-        previous_amount
-    from adjusted
+        previous_amount,
+        previous_ordinal
+    from later_lines
 ),
 
 numbered as (
@@ -76,27 +132,50 @@ numbered as (
         lines.*,
         {{ invoice_id('lines.subscription_id', 'lines.closing_ordinal') }} as invoice_id,
         case
-            when lines.closing_ordinal > lines.period_ordinal
-                then {{ invoice_id('lines.subscription_id', 'lines.period_ordinal') }}
+            when lines.kind in ('adjustment', 'credit')
+                then {{ invoice_id('lines.subscription_id', 'lines.billed_ordinal') }}
         end as adjusts_invoice_id,
-        periods.currency,
-        periods.period_started_at,
-        periods.period_ended_at,
+        closings.currency,
+        coalesce(periods.period_started_at, closings.period_started_at) as period_started_at,
+        case
+            when lines.closing_ordinal < lines.period_ordinal
+                then least(periods.full_ended_at, closing_ends.ended_at)
+            else coalesce(periods.period_ended_at, closings.period_ended_at)
+        end as period_ended_at,
         row_number() over (
             partition by lines.subscription_id, lines.closing_ordinal
             order by
-                lines.kind_order,
+                case lines.kind
+                    when 'setup' then 1
+                    when 'one_time' then 2
+                    when 'recurring' then 3
+                    when 'usage' then 4
+                    when 'element_fee' then 5
+                    when 'rule' then 6
+                    when 'credit' then 7
+                    else 8
+                end,
                 lines.catalog_order,
+                lines.charged_kind,
                 lines.item_key,
                 lines.tier_number nulls last,
                 lines.element_value nulls last,
-                lines.period_ordinal
+                lines.period_ordinal,
+                lines.billed_ordinal
         )::int as line_number
     from lines
-    inner join periods
+    inner join closings
+        on
+            lines.subscription_id = closings.subscription_id
+            and lines.closing_ordinal = closings.closing_ordinal
+    left outer join periods
         on
             lines.subscription_id = periods.subscription_id
             and lines.period_ordinal = periods.period_ordinal
+    left outer join closing_ends
+        on
+            lines.subscription_id = closing_ends.subscription_id
+            and lines.closing_ordinal = closing_ends.closing_ordinal
 )
 
 select * from numbered

@@ -1,13 +1,14 @@
 {#
-    One row per invoice: each closing of a live period, and a later one only where late usage changed
-    something. Its hash covers what is charged and why, in canonical text: ids, never names, so that
-    neither a rename nor an erasure changes it (R10, R11).
+    One row per invoice: each closing of a live period, another one only where it has lines. Its hash covers what is charged and why, in
+    canonical text: ids, never names, so that neither a rename nor an erasure changes it (R10, R11).
 #}
 with
 
 lines as (select * from {{ ref('int_invoices__lines') }}),
 
-periods as (select * from {{ ref('int_periods__closed') }}),
+closings as (select * from {{ ref('int_closings__scheduled') }}),
+
+voided as (select * from {{ ref('int_invoices__voided') }}),
 
 texts as (
     select
@@ -26,10 +27,12 @@ texts as (
             coalesce(quantity::string, ''),
             coalesce(unit_rate::string, ''),
             coalesce(fixed_amount::string, ''),
+            coalesce(fraction::string, ''),
             amount::string,
             terms_id,
             {{ instant_text('period_started_at') }},
-            {{ instant_text('period_ended_at') }}
+            {{ instant_text('period_ended_at') }},
+            coalesce(adjusts_invoice_id, '')
         ) as line_text
     from lines
 ),
@@ -47,18 +50,28 @@ summed as (
 
 totalled as (
     select
-        periods.*,
-        {{ invoice_id('periods.subscription_id', 'periods.period_ordinal') }} as invoice_id,
-        case when periods.is_closed then 'issued' else 'draft' end as status,
+        closings.*,
+        {{ invoice_id('closings.subscription_id', 'closings.closing_ordinal') }} as invoice_id,
+        case
+            when voided.closing_ordinal is not null then 'void'
+            when closings.is_closed then 'issued'
+            else 'draft'
+        end as status,
         coalesce(summed.line_count, 0)::int as line_count,
         coalesce(summed.total_amount, 0)::decimal(28, 4) as total_amount,
         coalesce(summed.lines_text, '') as lines_text
-    from periods
+    from closings
     left outer join summed
         on
-            periods.subscription_id = summed.subscription_id
-            and periods.period_ordinal = summed.closing_ordinal
-    where periods.is_live or summed.total_amount <> 0
+            closings.subscription_id = summed.subscription_id
+            and closings.closing_ordinal = summed.closing_ordinal
+    left outer join voided
+        on
+            closings.subscription_id = voided.subscription_id
+            and closings.closing_ordinal = voided.closing_ordinal
+    where
+        closings.kind = 'period'
+        or summed.line_count > 0
 ),
 
 written as (
@@ -66,8 +79,9 @@ written as (
         *,
         concat_ws(
             '|',
-            'invoice 1',
+            'invoice 2',
             invoice_id,
+            kind,
             subscription_id,
             terms_id,
             currency,

@@ -1,71 +1,70 @@
 {#
-    Boundary k is the anchor + k months in local wall time, never chained, so Jan 31 gives Feb 28 and
-    then Mar 31 (R24); the first period starts at the start instant itself, whose local time may occur
-    twice. After a subscription's end its boundaries go on for the look-back: they close nothing but
-    late usage (R28).
+    One row per boundary to boundary of a subscription that has begun, and the next one, which charges
+    in advance are made for; a trial is ordinal 0. Boundaries go on after an end; those of a test
+    once (R30).
 #}
 with
 
-subscriptions as (select * from {{ ref('stg_catalog__subscriptions') }}),
-
-anchored as (
+subscriptions as (
     select
         *,
-        {{ to_local('started_at', 'billing_zone') }} as anchor,
-        {{ to_local(as_of(), 'billing_zone') }} as local_as_of
-    from subscriptions
-    where started_at < {{ as_of() }}
-),
-
-counted as (
-    select
-        *,
-        ((year(local_as_of) - year(anchor)) * 12 + month(local_as_of) - month(anchor) + 2)::int
-            as period_count
-    from anchored
+        {{ steps_before(as_of()) }} + 4 as step_count
+    from {{ ref('int_subscriptions__opened') }}
+    where live_from <= {{ as_of() }}
 ),
 
 numbered as (
     select
-        counted.*,
-        (ordinals.ordinal + 1)::int as period_ordinal,
-        counted.anchor + ordinals.ordinal * interval '1' month as local_started_at,
-        counted.anchor + (ordinals.ordinal + 1) * interval '1' month as local_ended_at
-    from counted
-    cross join lateral {{ ordinals_below('counted.period_count') }} as ordinals
+        subscriptions.*,
+        (ordinals.ordinal + 1)::int as grid_ordinal
+    from subscriptions
+    cross join lateral {{ ordinals_below('subscriptions.step_count') }} as ordinals
 ),
 
 bounded as (
     select
-        subscription_id,
-        subscription_name,
-        subscriber_key,
-        organization_id,
-        product_id,
-        billing_zone,
-        period_ordinal,
-        recorded_at as subscription_recorded_at,
-        ended_at as subscription_ended_at,
+        *,
         case
-            when period_ordinal = 1 then started_at
-            else {{ to_utc('local_started_at', 'billing_zone') }}
+            when grid_ordinal = 1 then anchor_at
+            else {{ period_boundary('(grid_ordinal - 1)') }}
         end as period_started_at,
-        {{ to_utc('local_ended_at', 'billing_zone') }} as period_ended_at
+        {{ period_boundary('(grid_ordinal - 1)') }} as full_started_at,
+        {{ period_boundary('grid_ordinal') }} as period_ended_at
     from numbered
 ),
 
-opened as (
+trials as (
     select
         *,
-        coalesce(period_started_at < subscription_ended_at, true) as is_live
-    from bounded
+        0 as grid_ordinal,
+        live_from as period_started_at,
+        live_from as full_started_at,
+        anchor_at as period_ended_at
+    from subscriptions
+    where anchor_at > live_from
+),
+
+unioned as (
+    select * from bounded
+    union all
+    select * from trials
+),
+
+generated as (
+    select
+        unioned.*,
+        unioned.period_started_at <= {{ as_of() }} as is_begun
+    from unioned
     where
-        period_started_at < {{ as_of() }}
-        and (
-            subscription_ended_at is null
-            or period_started_at
-            < subscription_ended_at + {{ var('look_back_months') }} * interval '1' month
+        unioned.step_minutes = 0
+        or unioned.period_started_at <= unioned.live_from + interval '1' hour
+    qualify
+        coalesce(
+            lag(unioned.period_started_at) over (
+                partition by unioned.subscription_id order by unioned.grid_ordinal
+            ) <= {{ as_of() }},
+            true
         )
 )
 
-select * from opened
+select * from generated

@@ -5,18 +5,18 @@
 #}
 with
 
-events as (select * from {{ ref('int_events__first_received') }}),
+events as (select * from {{ ref('int_events__versions') }}),
 
 attributed as (
     select * from {{ ref('int_events__attributed') }}
-    where status = 'billable'
+    where status = 'billable' and known_until is null
 ),
 
 periods as (select * from {{ ref('int_periods__closed') }}),
 
 metrics as (
     select * from {{ ref('stg_catalog__metrics') }}
-    where aggregation = 'sum' and not is_cost
+    where aggregation in ('sum', 'average', 'maximum') and not is_cost
 ),
 
 attachments as (select * from {{ ref('stg_catalog__element_attachments') }}),
@@ -33,7 +33,7 @@ unread as (
         metrics.element,
         events.elements[metrics.element] is not null as is_there
     from attributed
-    inner join events on attributed.event_key = events.event_key
+    inner join events on attributed.event_version_id = events.event_version_id
     inner join periods
         on
             attributed.subscription_id = periods.subscription_id

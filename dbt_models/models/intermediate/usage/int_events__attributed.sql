@@ -1,64 +1,43 @@
-{# One row per event: the subscription that it is metered for, or the reason why there is none. #}
+{#
+    One row per content of an event and span of knowledge in which it belonged to the same
+    subscription and period, or to none for the same reason. The span ends where a fact that became
+    known later says otherwise (R2).
+#}
 with
 
-events as (select * from {{ ref('int_events__first_received') }}),
+events as (select * from {{ ref('int_events__versions') }}),
 
-claimed as (select * from {{ ref('int_subscriptions__claimed') }}),
+judged as (select * from {{ ref('int_subscriptions__judged') }}),
 
-periods as (select * from {{ ref('int_periods__closed') }}),
-
-product_sources as (select * from {{ ref('stg_catalog__product_sources') }}),
-
-identified as (select distinct event_key from {{ ref('int_subscribers__identified') }}),
+identified as (select distinct event_version_id from {{ ref('int_subscribers__identified') }}),
 
 product_names as (
     select distinct product_name from {{ ref('stg_catalog__products') }}
 ),
 
-judged as (
-    select
-        claimed.event_key,
-        claimed.subscription_id,
-        periods.period_ordinal,
-        greatest(events.known_at, claimed.recorded_at) as known_at,
-        coalesce(
-            claimed.is_mapped
-            and periods.is_live
-            and (
-                periods.subscription_ended_at is null
-                or events.occurred_at < periods.subscription_ended_at
-            ),
-            false
-        ) as is_live,
-        product_sources.source_id is not null as has_source,
-        coalesce(events.product_name = periods.product_name, false) as is_product_named
-    from claimed
-    inner join events on claimed.event_key = events.event_key
-    left outer join periods
-        on
-            claimed.subscription_id = periods.subscription_id
-            and events.occurred_at >= periods.period_started_at
-            and events.occurred_at < periods.period_ended_at
-    left outer join product_sources
-        on
-            periods.terms_id = product_sources.terms_id
-            and events.source_id = product_sources.source_id
-),
-
 counted as (
     select
-        event_key,
+        event_version_id,
+        known_from,
         count(*) filter (where is_live) as live_count,
         count(*) filter (where is_live and has_source) as usable_count,
-        count(*) filter (where is_live and has_source and is_product_named) as named_count
+        count(*) filter (where is_live and has_source and is_product_named) as named_count,
+        bool_or(is_pending) as is_pending
     from judged
-    group by event_key
+    group by event_version_id, known_from
 ),
 
 chosen as (
-    select judged.*
+    select
+        judged.event_version_id,
+        judged.known_from,
+        judged.subscription_id,
+        judged.period_ordinal
     from judged
-    inner join counted on judged.event_key = counted.event_key
+    inner join counted
+        on
+            judged.event_version_id = counted.event_version_id
+            and judged.known_from = counted.known_from
     where
         judged.is_live
         and judged.has_source
@@ -68,29 +47,93 @@ chosen as (
         )
 ),
 
-attributed as (
+unclaimed as (
     select
+        events.event_version_id,
+        events.known_from
+    from events
+    anti join counted
+        on
+            events.event_version_id = counted.event_version_id
+            and events.known_from = counted.known_from
+),
+
+instants as (
+    select
+        event_version_id,
+        known_from
+    from counted
+    union all
+    select * from unclaimed
+),
+
+told as (
+    select
+        instants.event_version_id,
+        instants.known_from,
         events.event_key,
         events.source_id,
+        events.event_id,
         events.occurred_at,
+        events.known_until as event_known_until,
         chosen.subscription_id,
         chosen.period_ordinal,
-        coalesce(chosen.known_at, events.known_at) as known_at,
         case
-            when chosen.event_key is not null and events.is_billing_skipped then 'billing_skipped'
-            when chosen.event_key is not null then 'billable'
+            when chosen.event_version_id is not null and events.is_billing_skipped
+                then 'billing_skipped'
+            when chosen.event_version_id is not null then 'billable'
             when counted.usable_count > 1 then 'ambiguous'
             when counted.live_count > 0 then 'source_not_in_product'
-            when counted.event_key is not null then 'no_live_subscription'
-            when identified.event_key is null then 'no_subscriber'
+            when counted.is_pending then 'pending_payment'
+            when counted.event_version_id is not null then 'no_live_subscription'
+            when identified.event_version_id is null then 'no_subscriber'
             when product_names.product_name is null then 'no_product'
             else 'no_live_subscription'
         end as status
-    from events
-    left outer join chosen on events.event_key = chosen.event_key
-    left outer join counted on events.event_key = counted.event_key
-    left outer join identified on events.event_key = identified.event_key
+    from instants
+    inner join events on instants.event_version_id = events.event_version_id
+    left outer join chosen
+        on
+            instants.event_version_id = chosen.event_version_id
+            and instants.known_from = chosen.known_from
+    left outer join counted
+        on
+            instants.event_version_id = counted.event_version_id
+            and instants.known_from = counted.known_from
+    left outer join identified on events.event_version_id = identified.event_version_id
     left outer join product_names on events.product_name = product_names.product_name
+),
+
+compared as (
+    select
+        *,
+        coalesce(
+            subscription_id is not distinct from lag(subscription_id) over by_time
+            and period_ordinal is not distinct from lag(period_ordinal) over by_time
+            and status = lag(status) over by_time,
+            false
+        ) as is_same
+    from told
+    window by_time as (partition by event_version_id order by known_from)
+),
+
+attributed as (
+    select
+        event_version_id,
+        event_key,
+        source_id,
+        event_id,
+        occurred_at,
+        subscription_id,
+        period_ordinal,
+        status,
+        known_from,
+        coalesce(
+            lead(known_from) over (partition by event_version_id order by known_from),
+            event_known_until
+        ) as known_until
+    from compared
+    where not is_same
 )
 
 select * from attributed

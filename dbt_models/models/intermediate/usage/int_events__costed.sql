@@ -1,5 +1,5 @@
 {#
-    One row per AI event with its cost in USD: as sent, else tokens times the price that was valid
+    One row per content of an AI event with its cost in USD: as sent, else tokens times the price that was valid
     when it occurred, the deployment's own before the public list. It is chosen among those recorded
     by the cut-off of the event's period, or by when a late event became known; if there was none,
     the first recorded later counts. So a later price never changes a cost that an invoice has used
@@ -8,11 +8,15 @@
 with
 
 events as (
-    select * from {{ ref('int_events__first_received') }}
+    select * from {{ ref('int_events__versions') }}
     where provider is not null
 ),
 
-attributed as (select * from {{ ref('int_events__attributed') }}),
+attributed as (
+    select * from {{ ref('int_events__attributed') }}
+    where period_ordinal is not null
+    qualify row_number() over (partition by event_version_id order by known_from) = 1
+),
 
 periods as (select * from {{ ref('int_periods__closed') }}),
 
@@ -22,11 +26,11 @@ providers as (select * from {{ ref('ai_providers') }}),
 
 tokens as (
     select
-        events.event_key,
+        events.event_version_id,
         events.provider,
         events.model,
         events.occurred_at,
-        events.known_at,
+        events.known_from as known_at,
         periods.cut_off_at,
         events.sent_cost,
         events.cache_read_tokens,
@@ -47,7 +51,7 @@ tokens as (
         )::int as second_of_day
     from events
     left outer join providers on events.provider = providers.provider
-    left outer join attributed on events.event_key = attributed.event_key
+    left outer join attributed on events.event_version_id = attributed.event_version_id
     left outer join periods
         on
             attributed.subscription_id = periods.subscription_id
@@ -56,7 +60,7 @@ tokens as (
 
 offered as (
     select
-        tokens.event_key,
+        tokens.event_version_id,
         prices.price_id,
         prices.origin,
         prices.valid_from,
@@ -103,7 +107,7 @@ offered as (
 priced as (
     select * from offered
     qualify row_number() over (
-        partition by event_key
+        partition by event_version_id
         order by
             is_in_time desc,
             case when not is_in_time then recorded_at end asc nulls first,
@@ -118,7 +122,7 @@ priced as (
 
 costed as (
     select
-        tokens.event_key,
+        tokens.event_version_id,
         tokens.provider,
         tokens.model,
         tokens.input_tokens,
@@ -135,7 +139,7 @@ costed as (
         end as cost_origin,
         coalesce(priced.known_at, tokens.known_at) as cost_known_at
     from tokens
-    left outer join priced on tokens.event_key = priced.event_key
+    left outer join priced on tokens.event_version_id = priced.event_version_id
 )
 
 select * from costed

@@ -3,7 +3,15 @@
 
 with
 
-attributed as (select * from {{ ref('int_events__attributed') }}),
+attributed as (
+    select
+        event_key,
+        case when known_until is null then status else 'voided' end as status
+    from {{ ref('int_events__attributed') }}
+    qualify row_number() over (
+        partition by event_key order by known_from desc, event_version_id desc
+    ) = 1
+),
 
 first_received as (select * from {{ ref('int_events__first_received') }}),
 

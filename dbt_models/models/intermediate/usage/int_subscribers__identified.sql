@@ -4,7 +4,7 @@
 #}
 with
 
-events as (select * from {{ ref('int_events__first_received') }}),
+events as (select * from {{ ref('int_events__versions') }}),
 
 addresses as (select * from {{ ref('stg_catalog__subscribers') }}),
 
@@ -17,7 +17,7 @@ subscribers as (
 
 by_id as (
     select
-        events.event_key,
+        events.event_version_id,
         subscribers.subscriber_key,
         subscribers.recorded_at
     from events
@@ -26,12 +26,12 @@ by_id as (
 
 by_address as (
     select
-        events.event_key,
+        events.event_version_id,
         addresses.subscriber_key,
         addresses.email_recorded_at as recorded_at
     from events
     inner join addresses on events.email_key = addresses.email_key
-    anti join by_id on events.event_key = by_id.event_key
+    anti join by_id on events.event_version_id = by_id.event_version_id
 ),
 
 identified as (

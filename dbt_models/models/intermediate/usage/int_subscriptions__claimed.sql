@@ -1,18 +1,20 @@
 {#
-    One row per event and subscription that one of its identifiers claims, by the first identifier
-    that is known (R18): 1 subscription id, 2 credential, 3 subscriber and product. A known
-    identifier decides even where its subscription is not live, or a credential did not map to it
-    when the event occurred.
+    One row per content of an event and subscription that one of its identifiers claims, with since
+    and until when that was known: 1 by the subscription's id, 2 by credential, 3 by subscriber and
+    product, 4 by organization and product. A known identifier decides even where its subscription is
+    not live, or a credential did not map to it when the event occurred (R18).
 #}
 with
 
-events as (select * from {{ ref('int_events__first_received') }}),
+events as (select * from {{ ref('int_events__versions') }}),
 
-subscriptions as (select * from {{ ref('stg_catalog__subscriptions') }}),
+subscriptions as (select * from {{ ref('int_subscriptions__latest') }}),
 
-credentials as (select * from {{ ref('stg_catalog__credentials') }}),
+credentials as (select * from {{ ref('int_credentials__mapped') }}),
 
 organization_names as (select * from {{ ref('stg_catalog__organization_names') }}),
+
+subscriber_of_event as (select * from {{ ref('int_subscribers__identified') }}),
 
 product_names as (
     select
@@ -25,33 +27,33 @@ product_names as (
 
 by_subscription_id as (
     select
-        events.event_key,
+        events.event_version_id,
         1 as precedence,
         subscriptions.subscription_id,
         true as is_mapped,
-        subscriptions.recorded_at
+        subscriptions.recorded_at as claimed_from,
+        {{ null_of('timestamp') }} as claimed_until
     from events
     inner join subscriptions on events.subscription_id = subscriptions.subscription_id
 ),
 
 by_credential as (
     select
-        events.event_key,
+        events.event_version_id,
         2 as precedence,
         credentials.subscription_id,
         events.occurred_at >= credentials.valid_from
         and (credentials.valid_to is null or events.occurred_at < credentials.valid_to)
             as is_mapped,
-        credentials.recorded_at
+        credentials.known_from as claimed_from,
+        credentials.known_until as claimed_until
     from events
     inner join credentials on events.credential_key = credentials.credential_key
 ),
 
-subscriber_of_event as (select * from {{ ref('int_subscribers__identified') }}),
-
 by_subscriber_and_product as (
     select
-        subscriber_of_event.event_key,
+        subscriber_of_event.event_version_id,
         3 as precedence,
         subscriptions.subscription_id,
         true as is_mapped,
@@ -60,9 +62,10 @@ by_subscriber_and_product as (
             subscriber_of_event.recorded_at,
             product_names.recorded_at,
             organization_names.recorded_at
-        ) as recorded_at
+        ) as claimed_from,
+        {{ null_of('timestamp') }} as claimed_until
     from subscriber_of_event
-    inner join events on subscriber_of_event.event_key = events.event_key
+    inner join events on subscriber_of_event.event_version_id = events.event_version_id
     inner join subscriptions on subscriber_of_event.subscriber_key = subscriptions.subscriber_key
     inner join product_names
         on
@@ -79,28 +82,39 @@ by_subscriber_and_product as (
         or organization_names.organization_name is not null
 ),
 
-unioned as (
+by_organization_and_product as (
+    select
+        events.event_version_id,
+        4 as precedence,
+        subscriptions.subscription_id,
+        true as is_mapped,
+        greatest(
+            subscriptions.recorded_at, product_names.recorded_at, organization_names.recorded_at
+        ) as claimed_from,
+        {{ null_of('timestamp') }} as claimed_until
+    from events
+    inner join product_names on events.product_name = product_names.product_name
+    inner join subscriptions
+        on
+            product_names.product_id = subscriptions.product_id
+            and subscriptions.audience = 'organization'
+    left outer join organization_names
+        on
+            subscriptions.organization_id = organization_names.organization_id
+            and events.organization_name = organization_names.organization_name
+    where
+        events.organization_name = subscriptions.organization_id
+        or organization_names.organization_name is not null
+),
+
+claimed as (
     select * from by_subscription_id
     union all
     select * from by_credential
     union all
     select * from by_subscriber_and_product
-),
-
-grouped as (
-    select
-        event_key,
-        precedence,
-        subscription_id,
-        bool_or(is_mapped) as is_mapped,
-        coalesce(min(recorded_at) filter (where is_mapped), min(recorded_at)) as recorded_at
-    from unioned
-    group by event_key, precedence, subscription_id
-),
-
-claimed as (
-    select * from grouped
-    qualify rank() over (partition by event_key order by precedence) = 1
+    union all
+    select * from by_organization_and_product
 )
 
 select * from claimed

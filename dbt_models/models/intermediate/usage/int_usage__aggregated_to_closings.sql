@@ -1,17 +1,42 @@
 {#
-    One row per subscription, metric, period and closing at which its quantity changed: the quantity
-    as known then. The period's own closing is always there, also without usage.
+    One row per subscription, metric, period and closing at which its quantity may have changed: the
+    quantity as known then. The period's own closing is always there, also without usage. What a quota
+    on the metric stops is in metered_quantity and not in quantity; a cost is held as a whole until
+    every event has its exchange rate (R37), and less than nothing counts as nothing (R35).
 #}
 with
 
 closed as (
     select * from {{ ref('int_usage__closed') }}
-    where kind = 'usage' and closing_ordinal is not null
+    where kind in ('usage', 'unpriced', 'unexchanged') and closing_ordinal is not null
 ),
 
 periods as (select * from {{ ref('int_periods__closed') }}),
 
 metrics as (select * from {{ ref('stg_catalog__metrics') }}),
+
+grouped as (
+    select
+        subscription_id,
+        item_key as metric_key,
+        period_ordinal,
+        kind,
+        closing_ordinal,
+        removed_ordinal,
+        element_value,
+        sum(quantity)::decimal(38, 12) as quantity,
+        max(quantity) as largest_quantity,
+        count(*) as event_count
+    from closed
+    group by
+        subscription_id,
+        item_key,
+        period_ordinal,
+        kind,
+        closing_ordinal,
+        removed_ordinal,
+        element_value
+),
 
 changes as (
     select
@@ -19,10 +44,23 @@ changes as (
         metric_key,
         period_ordinal,
         closing_ordinal,
-        sum(quantity) as quantity,
-        count(*) as event_count
-    from closed
-    group by subscription_id, metric_key, period_ordinal, closing_ordinal
+        case when kind = 'usage' then quantity else 0 end as quantity,
+        case when kind = 'usage' then event_count else 0 end as event_count,
+        case when kind = 'unpriced' then event_count else 0 end as unpriced_count,
+        case when kind = 'unexchanged' then event_count else 0 end as unexchanged_count
+    from grouped
+    union all
+    select
+        subscription_id,
+        metric_key,
+        period_ordinal,
+        removed_ordinal as closing_ordinal,
+        case when kind = 'usage' then -quantity else 0 end as quantity,
+        case when kind = 'usage' then -event_count else 0 end as event_count,
+        case when kind = 'unpriced' then -event_count else 0 end as unpriced_count,
+        case when kind = 'unexchanged' then -event_count else 0 end as unexchanged_count
+    from grouped
+    where removed_ordinal is not null
     union all
     select
         periods.subscription_id,
@@ -30,10 +68,12 @@ changes as (
         periods.period_ordinal,
         periods.period_ordinal as closing_ordinal,
         0 as quantity,
-        0 as event_count
+        0 as event_count,
+        0 as unpriced_count,
+        0 as unexchanged_count
     from periods
     inner join metrics on periods.terms_id = metrics.terms_id
-    where periods.is_live
+    where periods.is_live and periods.is_begun
 ),
 
 changed as (
@@ -43,7 +83,9 @@ changed as (
         period_ordinal,
         closing_ordinal,
         sum(quantity) as quantity,
-        sum(event_count) as event_count
+        sum(event_count) as event_count,
+        sum(unpriced_count) as unpriced_count,
+        sum(unexchanged_count) as unexchanged_count
     from changes
     group by subscription_id, metric_key, period_ordinal, closing_ordinal
 ),
@@ -55,7 +97,9 @@ cumulated as (
         period_ordinal,
         closing_ordinal,
         (sum(quantity) over so_far)::decimal(25, 12) as quantity,
-        (sum(event_count) over so_far)::bigint as event_count
+        (sum(event_count) over so_far)::bigint as event_count,
+        (sum(unpriced_count) over so_far)::bigint as unpriced_event_count,
+        (sum(unexchanged_count) over so_far) > 0 as is_held
     from changed
     window
         so_far as (
@@ -65,14 +109,17 @@ cumulated as (
         )
 ),
 
-aggregated as (
+described as (
     select
         cumulated.*,
         periods.terms_id,
+        periods.is_trial,
         metrics.metric_name,
         metrics.catalog_order,
+        metrics.aggregation,
         metrics.pricing,
-        metrics.is_cost
+        metrics.is_cost,
+        case when metrics.quota_effect = 'block' then metrics.quota_units end as block_units
     from cumulated
     inner join periods
         on
@@ -80,6 +127,65 @@ aggregated as (
             and cumulated.period_ordinal = periods.period_ordinal
     inner join metrics
         on periods.terms_id = metrics.terms_id and cumulated.metric_key = metrics.metric_key
+),
+
+standing as (
+    select
+        described.subscription_id,
+        described.metric_key,
+        described.period_ordinal,
+        described.closing_ordinal,
+        max(grouped.largest_quantity) as largest_quantity,
+        count(distinct grouped.element_value) as value_count
+    from described
+    inner join grouped
+        on
+            described.subscription_id = grouped.subscription_id
+            and described.metric_key = grouped.metric_key
+            and described.period_ordinal = grouped.period_ordinal
+            and described.closing_ordinal >= grouped.closing_ordinal
+            and (
+                grouped.removed_ordinal is null
+                or described.closing_ordinal < grouped.removed_ordinal
+            )
+    where described.aggregation in ('maximum', 'count_unique') and grouped.kind = 'usage'
+    group by
+        described.subscription_id,
+        described.metric_key,
+        described.period_ordinal,
+        described.closing_ordinal
+),
+
+metered as (
+    select
+        described.* {{ without(['quantity']) }},
+        case
+            when described.aggregation = 'maximum' then coalesce(standing.largest_quantity, 0)
+            when described.aggregation = 'count_unique' then coalesce(standing.value_count, 0)
+            when described.aggregation = 'average' and described.event_count = 0 then 0
+            when described.aggregation = 'average'
+                then
+                    {{ divided(
+                        '(described.quantity * 1000000000000)::decimal(38, 0)',
+                        '(described.event_count::decimal(19, 0) * 1000000)::decimal(38, 0)'
+                    ) }}::decimal(25, 0) * 0.000001
+            else described.quantity
+        end::decimal(25, 12) as metered_quantity
+    from described
+    left outer join standing
+        on
+            described.subscription_id = standing.subscription_id
+            and described.metric_key = standing.metric_key
+            and described.period_ordinal = standing.period_ordinal
+            and described.closing_ordinal = standing.closing_ordinal
+),
+
+aggregated as (
+    select
+        * {{ without(['block_units']) }},
+        case when is_held then 0 else greatest(least(metered_quantity, block_units), 0) end
+        ::decimal(25, 12) as quantity
+    from metered
 )
 
 select * from aggregated

@@ -1,67 +1,59 @@
 {#
-    One row per rated event with the closing that bills it: that of its own period if it was known by
-    the cut-off, else the next one that it was known for. Null: no closing of the look-back is left,
-    which is reported, not billed. What was known no later than the subscription itself is in time.
+    One row per rated event and run of closings that bill it: from closing_ordinal on, until
+    removed_ordinal takes it back, where a fact that became known later or a quota says so.
 #}
 with
 
-rated as (select * from {{ ref('int_usage__rated') }}),
+placed as (
+    select * from {{ ref('int_usage__placed') }}
+    where kind <> 'quota'
+),
 
 periods as (select * from {{ ref('int_periods__closed') }}),
 
-placed as (
-    select
-        rated.*,
-        rated.known_at < periods.cut_off_at
-        or rated.known_at <= periods.subscription_recorded_at as is_in_time,
-        periods.period_ended_at + {{ var('look_back_months') }} * interval '1' month
-            as look_back_ended_at
-    from rated
-    inner join periods
-        on
-            rated.subscription_id = periods.subscription_id
-            and rated.period_ordinal = periods.period_ordinal
+quotas as (
+    select * from {{ ref('stg_catalog__quotas') }}
+    where effect = 'block' and metric_key is null
 ),
 
-late_closings as (
+within_quota as (select * from {{ ref('int_usage__within_quota') }}),
+
+stopped as (
     select
-        late.event_key,
-        late.kind,
-        coalesce(late.metric_key, late.element) as item_key,
-        min(later.period_ordinal) as closing_ordinal
-    from placed as late
-    inner join periods as later
+        periods.subscription_id,
+        periods.period_ordinal
+    from periods
+    semi join quotas on periods.terms_id = quotas.terms_id
+),
+
+unstopped as (
+    select placed.*
+    from placed
+    anti join stopped
         on
-            late.subscription_id = later.subscription_id
-            and late.period_ordinal < later.period_ordinal
-            and late.known_at < later.cut_off_at
-            and late.look_back_ended_at > later.period_started_at
-    where not late.is_in_time
-    group by late.event_key, late.kind, coalesce(late.metric_key, late.element)
+            placed.subscription_id = stopped.subscription_id
+            and placed.period_ordinal = stopped.period_ordinal
+),
+
+let_through as (
+    select
+        placed.* {{ without(['closing_ordinal', 'removed_ordinal']) }},
+        greatest(placed.closing_ordinal, within_quota.closing_ordinal) as closing_ordinal,
+        least(placed.removed_ordinal, within_quota.removed_ordinal) as removed_ordinal
+    from placed
+    inner join within_quota
+        on
+            placed.event_version_id = within_quota.event_version_id
+            and placed.subscription_id = within_quota.subscription_id
+            and placed.period_ordinal = within_quota.period_ordinal
+    where placed.closing_ordinal is not null
 ),
 
 closed as (
-    select
-        placed.event_key,
-        placed.subscription_id,
-        placed.period_ordinal,
-        placed.kind,
-        placed.metric_key,
-        placed.element,
-        placed.match_value,
-        placed.element_value,
-        placed.quantity,
-        case
-            when placed.is_in_time then placed.period_ordinal else late_closings.closing_ordinal
-        end
-            as closing_ordinal
-    from placed
-    left outer join late_closings
-        on
-            not placed.is_in_time
-            and placed.event_key = late_closings.event_key
-            and placed.kind = late_closings.kind
-            and coalesce(placed.metric_key, placed.element) = late_closings.item_key
+    select * from unstopped
+    union all
+    select * from let_through
+    where removed_ordinal is null or closing_ordinal < removed_ordinal
 )
 
 select * from closed

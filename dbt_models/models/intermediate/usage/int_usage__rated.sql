@@ -1,96 +1,154 @@
 {{ config(materialized='view') }}
 {#
-    One row per billable event and what it is measured for: each pricing metric, and each
-    distinct-element fee, of the terms of its period. An element counts once it is attached to the
-    source; a number that can't be read adds nothing (R16).
+    One row per span in which an event was billable and what it is measured for then: a pricing metric,
+    a cost without a price or without an exchange rate, a distinct-element fee, a pricing rule, and a
+    quota that can stop it.
 #}
 with
 
-events as (select * from {{ ref('int_events__first_received') }}),
+billable as (select * from {{ ref('int_events__billable') }}),
 
-attributed as (
-    select * from {{ ref('int_events__attributed') }}
-    where status = 'billable'
+measured as (select * from {{ ref('int_usage__measured') }}),
+
+of_elements as (select * from {{ ref('int_usage__of_elements') }}),
+
+quotas as (
+    select * from {{ ref('stg_catalog__quotas') }}
+    where effect = 'block' and metric_key is null
 ),
-
-periods as (select * from {{ ref('int_periods__closed') }}),
-
-metrics as (select * from {{ ref('stg_catalog__metrics') }}),
-
-fees as (select * from {{ ref('stg_catalog__element_fees') }}),
 
 costed as (select * from {{ ref('int_events__costed') }}),
 
-attachments as (select * from {{ ref('stg_catalog__element_attachments') }}),
-
-built_in_elements as (select * from {{ ref('built_in_elements') }}),
-
-of_metrics as (
+costs as (
     select
-        attributed.event_key,
-        attributed.subscription_id,
-        attributed.period_ordinal,
-        'usage' as kind,
-        metrics.metric_key,
-        metrics.element,
-        null::string as match_value,
-        null::string as element_value,
-        case
-            when metrics.is_cost then costed.cost_amount
-            when metrics.element = 'transactions' then 1.000000000000
-            when metrics.aggregation = 'count'
-                then
-                    case when events.elements[metrics.element] is not null then 1.000000000000 end
-            else events.element_numbers[metrics.element]::decimal(25, 12)
-        end::decimal(25, 12) as quantity,
-        greatest(
-            attributed.known_at,
-            case when metrics.is_cost then costed.cost_known_at end,
-            attachments.recorded_at
-        ) as known_at
-    from attributed
-    inner join events on attributed.event_key = events.event_key
-    inner join periods
-        on
-            attributed.subscription_id = periods.subscription_id
-            and attributed.period_ordinal = periods.period_ordinal
-    inner join metrics on periods.terms_id = metrics.terms_id
-    left outer join costed on attributed.event_key = costed.event_key
-    left outer join built_in_elements on metrics.element = built_in_elements.element
-    left outer join attachments
-        on metrics.element = attachments.element and attributed.source_id = attachments.source_id
-    where built_in_elements.element is not null or attachments.element is not null
+        measured.*,
+        costed.cost_amount is not null as is_priced,
+        costed.cost_known_at,
+        greatest(measured.known_from, costed.cost_known_at) as priced_from
+    from measured
+    inner join costed on measured.event_version_id = costed.event_version_id
+    where measured.is_cost
 ),
 
-of_fees as (
+unioned as (
     select
-        attributed.event_key,
-        attributed.subscription_id,
-        attributed.period_ordinal,
-        'element_fee' as kind,
-        null::string as metric_key,
-        fees.element,
-        {{ ascii_lower(trimmed('events.elements[fees.element]')) }} as match_value,
-        {{ trimmed('events.elements[fees.element]') }} as element_value,
+        event_version_id,
+        event_key,
+        source_id,
+        event_id,
+        occurred_at,
+        subscription_id,
+        period_ordinal,
+        'usage' as kind,
+        metric_key as item_key,
+        {{ null_of('string') }} as match_value,
+        case when aggregation = 'count_unique' then text_value end as element_value,
+        quantity,
+        {{ null_of('decimal(37, 18)') }} as rule_amount,
+        counted_from as known_from,
+        known_until
+    from measured
+    where quantity is not null
+    union all
+    select
+        event_version_id,
+        event_key,
+        source_id,
+        event_id,
+        occurred_at,
+        subscription_id,
+        period_ordinal,
+        'unpriced' as kind,
+        metric_key as item_key,
+        {{ null_of('string') }} as match_value,
+        {{ null_of('string') }} as element_value,
         1.000000000000::decimal(25, 12) as quantity,
-        greatest(attributed.known_at, attachments.recorded_at) as known_at
-    from attributed
-    inner join events on attributed.event_key = events.event_key
-    inner join periods
-        on
-            attributed.subscription_id = periods.subscription_id
-            and attributed.period_ordinal = periods.period_ordinal
-    inner join fees on periods.terms_id = fees.terms_id
-    inner join attachments
-        on fees.element = attachments.element and attributed.source_id = attachments.source_id
-    where {{ trimmed('events.elements[fees.element]') }} <> ''
+        {{ null_of('decimal(37, 18)') }} as rule_amount,
+        known_from,
+        case when is_priced then least(priced_from, known_until) else known_until end
+            as known_until
+    from costs
+    union all
+    select
+        event_version_id,
+        event_key,
+        source_id,
+        event_id,
+        occurred_at,
+        subscription_id,
+        period_ordinal,
+        'unexchanged' as kind,
+        metric_key as item_key,
+        {{ null_of('string') }} as match_value,
+        {{ null_of('string') }} as element_value,
+        1.000000000000::decimal(25, 12) as quantity,
+        {{ null_of('decimal(37, 18)') }} as rule_amount,
+        priced_from as known_from,
+        case when quantity is not null then least(counted_from, known_until) else known_until end
+            as known_until
+    from costs
+    where is_priced
+    union all
+    select
+        event_version_id,
+        event_key,
+        source_id,
+        event_id,
+        occurred_at,
+        subscription_id,
+        period_ordinal,
+        'element_fee' as kind,
+        element as item_key,
+        match_value,
+        element_value,
+        1.000000000000::decimal(25, 12) as quantity,
+        {{ null_of('decimal(37, 18)') }} as rule_amount,
+        counted_from as known_from,
+        known_until
+    from of_elements
+    union all
+    select
+        event_version_id,
+        event_key,
+        source_id,
+        event_id,
+        occurred_at,
+        subscription_id,
+        period_ordinal,
+        'rule' as kind,
+        rule_key as item_key,
+        {{ null_of('string') }} as match_value,
+        {{ null_of('string') }} as element_value,
+        1.000000000000::decimal(25, 12) as quantity,
+        rule_amount,
+        known_from,
+        known_until
+    from billable
+    where rule_amount is not null
+    union all
+    select
+        billable.event_version_id,
+        billable.event_key,
+        billable.source_id,
+        billable.event_id,
+        billable.occurred_at,
+        billable.subscription_id,
+        billable.period_ordinal,
+        'quota' as kind,
+        'quota' as item_key,
+        {{ null_of('string') }} as match_value,
+        {{ null_of('string') }} as element_value,
+        1.000000000000::decimal(25, 12) as quantity,
+        {{ null_of('decimal(37, 18)') }} as rule_amount,
+        billable.known_from,
+        billable.known_until
+    from billable
+    inner join quotas on billable.terms_id = quotas.terms_id
 ),
 
 rated as (
-    select * from of_metrics
-    where quantity is not null
-    union all
-    select * from of_fees
+    select * from unioned
+    where known_until is null or known_from < known_until
 )
 
 select * from rated

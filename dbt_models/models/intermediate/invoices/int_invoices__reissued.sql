@@ -1,0 +1,89 @@
+{#
+    One row per thing of a voided invoice that is to be billed again, on the next closing after the
+    void was known (R51): the amounts of its lines, added up.
+#}
+with
+
+voided as (
+    select * from {{ ref('int_invoices__voided') }}
+    where reissued_ordinal is not null
+),
+
+charges as (
+    select * from {{ ref('int_charges__unioned') }}
+    where closing_ordinal = billed_ordinal and period_ordinal <> 0
+),
+
+adjusted as (select * from {{ ref('int_invoices__adjusted') }}),
+
+billed as (
+    select
+        subscription_id,
+        terms_id,
+        period_ordinal,
+        closing_ordinal,
+        billed_ordinal,
+        kind as adjusted_kind,
+        item_key,
+        item_name,
+        catalog_order,
+        element_value,
+        quantity,
+        amount
+    from charges
+    union all
+    select
+        subscription_id,
+        terms_id,
+        period_ordinal,
+        closing_ordinal,
+        billed_ordinal,
+        adjusted_kind,
+        item_key,
+        item_name,
+        catalog_order,
+        element_value,
+        quantity,
+        amount
+    from adjusted
+),
+
+reissued as (
+    select
+        billed.subscription_id,
+        billed.terms_id,
+        billed.period_ordinal,
+        voided.reissued_ordinal as closing_ordinal,
+        billed.billed_ordinal,
+        voided.closing_ordinal as previous_ordinal,
+        'adjustment' as kind,
+        billed.adjusted_kind,
+        billed.item_key,
+        min(billed.item_name) as item_name,
+        min(billed.catalog_order) as catalog_order,
+        billed.element_value,
+        sum(billed.quantity)::decimal(25, 12) as quantity,
+        {{ null_of('decimal(13, 12)') }} as fraction,
+        sum(billed.amount)::decimal(28, 4) as amount,
+        {{ null_of('decimal(25, 12)') }} as usage_quantity,
+        {{ null_of('bigint') }} as usage_event_count,
+        {{ null_of('decimal(25, 12)') }} as previous_quantity,
+        0::decimal(28, 4) as previous_amount
+    from billed
+    inner join voided
+        on
+            billed.subscription_id = voided.subscription_id
+            and billed.closing_ordinal = voided.closing_ordinal
+    group by
+        billed.subscription_id,
+        billed.terms_id,
+        billed.period_ordinal,
+        voided.reissued_ordinal,
+        billed.billed_ordinal,
+        voided.closing_ordinal,
+        billed.adjusted_kind,
+        billed.item_key,
+        billed.element_value
+)
+
+select * from reissued

@@ -1,0 +1,192 @@
+"""The command `meterhouse rate`: its documented contract, its exit codes, what it leaves behind."""
+
+import json
+import re
+import shlex
+import tempfile
+from pathlib import Path
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from dagster_project.cli import app
+from ingest.paths import PROJECT_ROOT
+from tests.rating import rate_folder
+
+DOCS = PROJECT_ROOT / "docs"
+STORIES = PROJECT_ROOT / "tests" / "scenarios"
+NAMED_BLOCK = re.compile(r"^`([\w./]+)`\n\n```\w+\n(.*?)```", re.MULTILINE | re.DOTALL)
+HASH = re.compile("[0-9a-f]{64}")
+COMMAND = re.compile(r"^meterhouse (rate .*json)$", re.MULTILINE)
+
+
+@pytest.fixture(autouse=True)
+def surroundings(tmp_path, monkeypatch):
+    """An empty folder to stand in, temporary files in another, and no deployment."""
+    (tmp_path / "temporary").mkdir()
+    (tmp_path / "here").mkdir()
+    monkeypatch.setenv("METERHOUSE_DATA", str(tmp_path / "data"))
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    monkeypatch.chdir(tmp_path / "here")
+
+
+@pytest.fixture(scope="module")
+def example(tmp_path_factory):
+    """The folder of the documentation's example; what it prints is in invoices.json."""
+    folder = tmp_path_factory.mktemp("example")
+    for name, text in NAMED_BLOCK.findall((DOCS / "rate.md").read_text(encoding="utf-8")):
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    return folder
+
+
+def run(*arguments: str) -> int:
+    """Run a command; return its exit code."""
+    with pytest.raises(SystemExit) as left:
+        app(list(arguments))
+    return left.value.code or 0
+
+
+def rate(folder: Path, *arguments: str, as_of: str = "2026-03-01T01:00:00Z") -> int:
+    return run("rate", "--catalog", str(folder / "catalog"), "--as-of", as_of, *arguments)
+
+
+def schema() -> Draft202012Validator:
+    said = json.loads((DOCS / "rate.schema.json").read_text(encoding="utf-8"))
+    Draft202012Validator.check_schema(said)
+    return Draft202012Validator(said)
+
+
+def test_the_documented_example_prints_what_the_documentation_shows(example, monkeypatch, capsys):
+    (command,) = COMMAND.findall((DOCS / "rate.md").read_text(encoding="utf-8"))
+    monkeypatch.chdir(example)
+
+    assert run(*shlex.split(command)) == 0
+
+    printed = capsys.readouterr()
+    shown = (example / "invoices.json").read_text(encoding="utf-8")
+    assert HASH.sub("hash", printed.out) == HASH.sub("hash", shown)
+    assert printed.err == ""
+    schema().validate(json.loads(printed.out))
+
+
+@pytest.mark.parametrize("story", ["yen_and_dinar", "late_distinct_value", "unreadable_number"])
+def test_real_output_is_as_the_schema_says(story):
+    given = STORIES / story / "given"
+    document = rate_folder(
+        given / "catalog", [given / "events.csv"], None, as_of="2027-01-01T00:00:00Z"
+    )
+    schema().validate(document)
+    assert [each for each in document["invoices"] if each["lines"]]
+
+
+def test_invoices_are_those_of_a_deployment(deployment):
+    given = STORIES / "cost_with_markup" / "given"
+    deployment.load(given / "catalog")
+    deployment.land([given / "events.csv"], "received_at")
+    deployment.rate("2026-06-01T00:00:00Z")
+    document = rate_folder(
+        given / "catalog", [given / "events.csv"], None, as_of="2026-06-01T00:00:00Z"
+    )
+    hashes = {each["invoice_id"]: each["content_hash"] for each in document["invoices"]}
+    assert hashes
+    assert hashes == dict(
+        deployment.query("select invoice_id, content_hash from marts.fct_invoices")
+    )
+
+
+def test_amounts_have_exactly_the_digits_of_their_currency():
+    given = STORIES / "yen_and_dinar" / "given"
+    document = rate_folder(
+        given / "catalog", [given / "events.csv"], None, as_of="2027-01-01T00:00:00Z"
+    )
+    shapes = {
+        each["currency"]: {len(line["amount"].partition(".")[2]) for line in each["lines"]}
+        for each in document["invoices"]
+        if each["lines"]
+    }
+    assert shapes == {"JPY": {0}, "KWD": {3}}
+
+
+def test_a_second_call_prints_the_same_and_nothing_is_left_behind(example, tmp_path, capsys):
+    arguments = ("--events", str(example / "events.ndjson"), "--format", "json")
+    assert rate(example, *arguments) == 0
+    first = capsys.readouterr().out
+    assert rate(example, *arguments) == 0
+    assert capsys.readouterr().out == first
+    assert not (tmp_path / "data").exists()
+    assert list((tmp_path / "temporary").iterdir()) == []
+    assert list((tmp_path / "here").iterdir()) == []
+
+
+def test_what_cannot_be_read_is_told_and_reported_and_the_rest_is_rated(example, tmp_path, capsys):
+    events = tmp_path / "events.ndjson"
+    sound = (example / "events.ndjson").read_text(encoding="utf-8")
+    events.write_text('{"payload": {}}\n' + sound, encoding="utf-8")
+
+    assert rate(example, "--events", str(events), "--format", "json") == 0
+
+    printed = capsys.readouterr()
+    assert printed.err.startswith("not read: events.ndjson:1: missing_field: ")
+    document = json.loads(printed.out)
+    (record,) = document["reports"]["quarantined"]
+    assert (record["file"], record["position"], record["raw_text"]) == (
+        *("events.ndjson", 1),
+        '{"payload": {}}',
+    )
+    assert [each["total_amount"] for each in document["invoices"]][:2] == ["1834.00", "334.00"]
+
+
+def test_a_table_reads_like_an_invoice(example, capsys):
+    assert rate(example, "--events", str(example / "events.ndjson")) == 0
+    printed = capsys.readouterr().out
+    assert "Invoice S-1-0001 (issued)  summaries@1.0.0" in printed
+    assert re.search(r"2 +Summaries: First 1000 +1,000 +1\.5 +0\.00 +1,500\.00", printed)
+    assert "total USD 1,834.00   due USD 1,834.00" in printed
+    assert "Invoice S-1-0003 (draft)" in printed
+
+
+def test_no_event_is_needed(example, capsys):
+    assert rate(example, "--format", "json", as_of="2026-02-01T01:00:00Z") == 0
+    first, draft = json.loads(capsys.readouterr().out)["invoices"]
+    assert (first["status"], first["total_amount"]) == ("issued", "199.00")
+    assert draft["status"] == "draft"
+
+
+def test_a_broken_catalogue_is_told_as_its_check_tells_it(example, capsys):
+    path = example / "catalog" / "subscriptions.csv"
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text.replace("1.0.0", "1.0.1"), encoding="utf-8")
+    try:
+        assert rate(example) == run("catalog", "check", str(example / "catalog")) == 4
+    finally:
+        path.write_text(text, encoding="utf-8")
+    printed = capsys.readouterr()
+    told = printed.err.splitlines()
+    assert told[0] == told[1]
+    assert told[0].startswith("subscriptions.csv:2:")
+    assert "summaries has no version '1.0.1'" in told[0]
+    assert printed.out == ""
+
+
+def test_a_wrong_fact_is_told_by_file_and_line(example, tmp_path, capsys):
+    facts = tmp_path / "facts.ndjson"
+    facts.write_text('{"fact": "refund"}\n', encoding="utf-8")
+    assert rate(example, "--facts", str(facts)) == 4
+    assert "facts.ndjson:1: fact 'refund' is none of payment" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("arguments", [("--as-of", "2026-03-01"), ("--events", "nowhere.ndjson")])
+def test_a_mistake_of_the_call_is_told_before_anything_is_rated(example, arguments, capsys):
+    as_of = () if "--as-of" in arguments else ("--as-of", "2026-03-01T00:00:00Z")
+    assert run("rate", "--catalog", str(example / "catalog"), *as_of, *arguments) == 2
+    assert capsys.readouterr().err.startswith("error: ")
+
+
+def test_documented_facts_can_be_landed(example, capsys):
+    assert run("land-facts", str(example / "facts.ndjson")) == 0
+    assert "4 facts landed, 0 known already." in capsys.readouterr().err
+    assert run("land-facts", str(example / "facts.ndjson")) == 0
+    assert "0 facts landed, 4 known already." in capsys.readouterr().err

@@ -88,7 +88,8 @@
 {%- endmacro %}
 {% macro spark__divided(dividend, divisor) -%}
     {%- set twice = "(2 * abs(" ~ dividend ~ ") + " ~ divisor ~ ")" -%}
-    {%- set double_divisor = "(2 * " ~ divisor ~ ")" -%}
+    {#- A narrow divisor leaves the quotient 28 digits before the point; a wide one would leave 20. -#}
+    {%- set double_divisor = "(2 * " ~ divisor ~ ")::decimal(20, 0)" -%}
     (case when {{ dividend }} < 0 then -1 else 1 end * (
         ({{ twice }} - {{ twice }} % {{ double_divisor }}) / {{ double_divisor }}
     )::decimal(37, 0))::decimal(38, 0)
@@ -104,7 +105,7 @@
     ((epoch_us({{ later }}) - epoch_us({{ earlier }})) // 1000000)::decimal(10, 0)
 {%- endmacro %}
 {% macro spark__seconds_between(earlier, later) -%}
-    (unix_seconds({{ later }}) - unix_seconds({{ earlier }}))::decimal(10, 0)
+    ((unix_micros({{ later }}) - unix_micros({{ earlier }})) div 1000000)::decimal(10, 0)
 {%- endmacro %}
 
 {# ── models ── #}

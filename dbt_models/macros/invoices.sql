@@ -5,6 +5,8 @@
 {% macro invoice_id(subscription_id, closing_ordinal) -%}
     {{ subscription_id }} || case
         when {{ closing_ordinal }} = -1 then '-setup'
-        else '-' || lpad(({{ closing_ordinal }})::string, 4, '0')
+        else '-' || lpad(
+            ({{ closing_ordinal }})::string, greatest(4, length(({{ closing_ordinal }})::string)::int), '0'
+        )
     end
 {%- endmacro %}

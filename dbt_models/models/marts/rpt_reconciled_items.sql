@@ -29,7 +29,7 @@ records_by_segment as (
 lines_by_invoice as (
     select
         invoice_id,
-        sum(amount) as amount
+        sum(amount)::decimal(28, 4) as amount
     from lines
     group by invoice_id
 ),
@@ -111,7 +111,7 @@ subscriptions_by_event as (
 revenue_by_currency as (
     select
         currency,
-        sum(invoiced_amount) as amount
+        sum(invoiced_amount)::decimal(28, 4) as amount
     from margins
     group by currency
 ),
@@ -119,7 +119,7 @@ revenue_by_currency as (
 invoiced_by_currency as (
     select
         currency,
-        sum(total_amount) filter (where status = 'issued') as amount
+        (sum(total_amount) filter (where status = 'issued'))::decimal(28, 4) as amount
     from invoices
     group by currency
 ),
@@ -174,13 +174,16 @@ items as (
         ) as item_id,
         case
             when usage.aggregation = 'average'
-                then (usage.metered_quantity * standing_events.event_count)::decimal(38, 3)
+                then
+                    (
+                        usage.metered_quantity * standing_events.event_count::decimal(12, 0)
+                    )::decimal(28, 3)
             else usage.metered_quantity
         end as left_amount,
         case usage.aggregation
             when 'maximum' then coalesce(standing_events.largest_quantity, 0)
             when 'count_unique' then standing_events.value_count
-            when 'average' then standing_events.quantity::decimal(38, 3)
+            when 'average' then standing_events.quantity::decimal(28, 3)
             else standing_events.quantity
         end as right_amount
     from usage

@@ -30,7 +30,7 @@ known as (
         min(version_recorded_at) over (partition by subscription_id) as recorded_at,
         row_number() over (
             partition by subscription_id order by version_recorded_at asc, row_hash desc
-        ) as version_number,
+        )::int as version_number,
         lead(version_recorded_at) over (
             partition by subscription_id order by version_recorded_at asc, row_hash desc
         ) as superseded_at

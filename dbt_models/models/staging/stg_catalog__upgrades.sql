@@ -13,11 +13,11 @@ known as (
     where {{ utc('recorded_at') }} <= {{ as_of() }}
 ),
 
-latest as (
+versions as (
     select * from known
     qualify row_number() over (
-        partition by subscription_id, valid_from order by recorded_at desc, row_hash asc
+        partition by subscription_id, valid_from, recorded_at order by row_hash
     ) = 1
 )
 
-select * from latest
+select * from versions

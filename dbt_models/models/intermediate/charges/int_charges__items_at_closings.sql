@@ -19,6 +19,8 @@ purchases as (select * from {{ ref('int_purchases__known_at_closings') }}),
 
 periods as (select * from {{ ref('int_periods__closed') }}),
 
+listed as (select * from {{ ref('stg_catalog__element_fee_amounts') }}),
+
 amounts as (
     select
         subscription_id,
@@ -133,7 +135,8 @@ named as (
 
 items as (
     select
-        changed.*,
+        changed.* {{ without(['element_value']) }},
+        coalesce(listed.element_value, changed.element_value) as element_value,
         periods.terms_id,
         coalesce(named.item_name, changed.item_key) as item_name,
         coalesce(named.catalog_order, 0) as catalog_order,
@@ -144,6 +147,12 @@ items as (
             changed.subscription_id = periods.subscription_id
             and changed.period_ordinal = periods.period_ordinal
             and not periods.is_trial
+    left outer join listed
+        on
+            changed.kind = 'element_fee'
+            and periods.terms_id = listed.terms_id
+            and changed.item_key = listed.element
+            and changed.match_value = listed.match_value
     left outer join named
         on
             periods.terms_id = named.terms_id

@@ -14,16 +14,34 @@ voided as (
     where reissued_ordinal is not null
 ),
 
-standing as (
-    select
-        items.* {{ without(['closing_ordinal']) }},
-        voided.reissued_ordinal as closing_ordinal
+reissues as (
+    select distinct
+        items.subscription_id,
+        items.kind,
+        items.item_key,
+        items.match_value,
+        items.period_ordinal,
+        voided.reissued_ordinal
     from items
     inner join voided
         on
             items.subscription_id = voided.subscription_id
-            and items.closing_ordinal < voided.reissued_ordinal
-            and items.period_ordinal <= voided.closing_ordinal
+            and items.closing_ordinal = voided.closing_ordinal
+),
+
+standing as (
+    select
+        items.* {{ without(['closing_ordinal']) }},
+        reissues.reissued_ordinal as closing_ordinal
+    from reissues
+    inner join items
+        on
+            reissues.subscription_id = items.subscription_id
+            and reissues.kind = items.kind
+            and reissues.item_key = items.item_key
+            and reissues.match_value is not distinct from items.match_value
+            and reissues.period_ordinal = items.period_ordinal
+            and reissues.reissued_ordinal >= items.closing_ordinal
     qualify row_number() over (
         partition by
             items.subscription_id,
@@ -31,47 +49,39 @@ standing as (
             items.item_key,
             items.match_value,
             items.period_ordinal,
-            voided.reissued_ordinal
+            reissues.reissued_ordinal
         order by items.closing_ordinal desc
     ) = 1
 ),
 
-again as (
-    select standing.*
-    from standing
-    anti join items
+unstanding as (
+    select items.*
+    from items
+    anti join reissues
         on
-            standing.subscription_id = items.subscription_id
-            and standing.kind = items.kind
-            and standing.item_key = items.item_key
-            and standing.match_value is not distinct from items.match_value
-            and standing.period_ordinal = items.period_ordinal
-            and standing.closing_ordinal = items.closing_ordinal
-),
-
-reissues as (
-    select distinct
-        subscription_id,
-        reissued_ordinal
-    from voided
+            items.subscription_id = reissues.subscription_id
+            and items.kind = reissues.kind
+            and items.item_key = reissues.item_key
+            and items.match_value is not distinct from reissues.match_value
+            and items.period_ordinal = reissues.period_ordinal
+            and items.closing_ordinal = reissues.reissued_ordinal
 ),
 
 at_closings as (
     select
-        items.* {{ without(['closing_ordinal']) }},
-        items.closing_ordinal,
-        items.closing_ordinal = items.billed_ordinal
-        or reissues.reissued_ordinal is not null as is_billed
-    from items
-    left outer join reissues
-        on
-            items.subscription_id = reissues.subscription_id
-            and items.closing_ordinal = reissues.reissued_ordinal
+        * {{ without(['closing_ordinal']) }},
+        closing_ordinal,
+        closing_ordinal = billed_ordinal as is_billed,
+        quantity as billed_quantity,
+        event_count as billed_event_count
+    from unstanding
     union all
     select
         *,
-        true as is_billed
-    from again
+        true as is_billed,
+        case when amount = 0 then 0 else quantity end as billed_quantity,
+        case when amount = 0 then 0 else event_count end as billed_event_count
+    from standing
 ),
 
 compared as (
@@ -97,13 +107,13 @@ changes as (
         *,
         lag(closing_ordinal) over by_closing as previous_ordinal,
         lag(amount) over by_closing as previous_amount,
-        lag(quantity) over by_closing as previous_quantity,
+        lag(billed_quantity) over by_closing as previous_quantity,
         (amount - coalesce(lag(amount) over by_closing, 0))::decimal(28, 4) as change_amount,
-        (quantity - coalesce(lag(quantity) over by_closing, 0))::decimal(25, 12)
+        (quantity - coalesce(lag(billed_quantity) over by_closing, 0))::decimal(25, 12)
             as change_quantity,
-        (event_count - coalesce(lag(event_count) over by_closing, 0))::bigint
+        (event_count - coalesce(lag(billed_event_count) over by_closing, 0))::bigint
             as change_event_count,
-        lag(used_seconds) over by_closing - used_seconds as unused_seconds
+        (lag(used_seconds) over by_closing) - used_seconds as unused_seconds
     from billed
     window
         by_closing as (

@@ -7,7 +7,7 @@ payments as (
     select * from {{ ref('stg_metering__facts') }}
     where fact = 'payment'
     qualify row_number() over (
-        partition by invoice_id order by paid_at desc, known_at desc, fact_id asc
+        partition by invoice_id order by known_at desc, fact_id asc
     ) = 1
 ),
 

@@ -97,7 +97,7 @@ regular as (
     select
         subscription_id,
         period_ordinal as closing_ordinal,
-        case when is_live then 'period' else 'adjustment' end as kind,
+        case when is_live and not is_analytics_only then 'period' else 'adjustment' end as kind,
         terms_id,
         product_id,
         product_name,
@@ -116,7 +116,7 @@ regular as (
         is_cut,
         is_live
     from periods
-    where is_begun and not is_trial and not is_analytics_only and period_ordinal > 0
+    where is_begun and not is_trial and period_ordinal > 0
 ),
 
 unioned as (

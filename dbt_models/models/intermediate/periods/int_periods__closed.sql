@@ -2,7 +2,8 @@
     One row per settlement period with the instant at which it closes: its end plus grace, or when the
     subscription became known, if that is later (R27). An end inside a period, known before the period
     closes, cuts it: the first part closes at once, the rest closes late usage only. An end that
-    becomes known later leaves the period whole; what it takes away is adjusted.
+    becomes known later leaves the period whole; what it takes away is adjusted. After an end the
+    would-be boundaries close late usage for the look-back (R28), and what was paid ahead.
 #}
 with
 
@@ -29,6 +30,7 @@ cuts as (
     inner join ended
         on
             periods.subscription_id = ended.subscription_id
+            and periods.grid_ordinal > 0
             and periods.period_started_at < ended.ended_at
             and periods.period_ended_at > ended.ended_at
 ),
@@ -141,7 +143,7 @@ known_ends as (
     group by bounded.subscription_id, bounded.period_ordinal
 ),
 
-closed as (
+lived as (
     select
         bounded.*,
         bounded.grid_ordinal = 0 and not bounded.is_rest as is_trial,
@@ -153,6 +155,57 @@ closed as (
         on
             bounded.subscription_id = known_ends.subscription_id
             and bounded.period_ordinal = known_ends.period_ordinal
+),
+
+last_boundaries as (
+    select
+        ended.subscription_id,
+        ended.ended_at,
+        ended.known_from,
+        ended.known_until,
+        min(periods.period_ended_at) as boundary_at
+    from ended
+    inner join periods
+        on
+            ended.subscription_id = periods.subscription_id
+            and ended.ended_at <= periods.period_ended_at
+    group by ended.subscription_id, ended.ended_at, ended.known_from, ended.known_until
+),
+
+beyond_look_back as (
+    select distinct
+        lived.subscription_id,
+        lived.period_ordinal
+    from lived
+    inner join last_boundaries
+        on
+            lived.subscription_id = last_boundaries.subscription_id
+            and lived.period_ended_at
+            > {{ look_back_end('last_boundaries.boundary_at', 'lived.billing_zone') }}
+            and (
+                last_boundaries.known_until is null
+                or lived.cut_off_at <= last_boundaries.known_until
+            )
+            and (
+                lived.opened_known_at >= last_boundaries.known_from
+                or case
+                    when lived.is_paid_in_advance
+                        then
+                            lived.period_started_at
+                            + lived.grace_seconds * interval '1' second
+                    else lived.cut_off_at
+                end > last_boundaries.known_from
+            )
+    where not lived.is_live
+),
+
+closed as (
+    select lived.*
+    from lived
+    anti join beyond_look_back
+        on
+            lived.subscription_id = beyond_look_back.subscription_id
+            and lived.period_ordinal = beyond_look_back.period_ordinal
 )
 
 select * from closed

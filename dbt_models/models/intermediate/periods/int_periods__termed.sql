@@ -1,16 +1,14 @@
 {#
     One row per period with the terms in force at its start (R25), as far as they were known when it
     was first charged for: at its closing, or, if it is paid in advance, at the closing before. From
-    the first boundary on an upgrade brings the terms of another version (R45). After an end its
-    would-be boundaries stay for the look-back (R28), and for a period that is paid already.
+    the first boundary on an upgrade brings the terms of another version (R45). A trial
+    closes without grace: what comes after it is charged at its end.
 #}
 with
 
 periods as (select * from {{ ref('int_periods__generated') }}),
 
 products as (select * from {{ ref('stg_catalog__products') }}),
-
-ended as (select * from {{ ref('int_subscriptions__ended') }}),
 
 upgrades as (select * from {{ ref('stg_catalog__upgrades') }}),
 
@@ -21,6 +19,8 @@ paid_in_advance as (
     from {{ ref('stg_catalog__recurring_charges') }}
     where bill = 'in_advance'
 ),
+
+bought as (select distinct terms_id from {{ ref('stg_catalog__one_time_charges') }}),
 
 upgraded as (
     select
@@ -66,15 +66,28 @@ candidates as (
         products.is_analytics_only,
         products.valid_from as terms_valid_from,
         products.recorded_at as terms_recorded_at,
-        case when versioned.step_minutes > 0 then 0 else products.grace_seconds end
-            as grace_seconds,
-        paid_in_advance.terms_id is not null as is_paid_in_advance
+        case
+            when versioned.step_minutes > 0 or versioned.grid_ordinal = 0 then 0
+            else products.grace_seconds
+        end as grace_seconds,
+        bool_or(
+            (
+                paid_in_advance.terms_id is not null
+                or (versioned.grid_ordinal = 1 and bought.terms_id is not null)
+            )
+            and products.recorded_at <= greatest(
+                versioned.period_ended_at + products.grace_seconds * interval '1' second,
+                versioned.opened_known_at
+            )
+        ) over (partition by versioned.subscription_id, versioned.grid_ordinal)
+            as is_paid_in_advance
     from versioned
     inner join products
         on
             versioned.product_id = products.product_id
             and versioned.period_started_at >= products.valid_from
     left outer join paid_in_advance on products.terms_id = paid_in_advance.terms_id
+    left outer join bought on products.terms_id = bought.terms_id
 ),
 
 limited as (
@@ -91,7 +104,10 @@ in_force as (
         terms_recorded_at <= case
             when is_paid_in_advance
                 then greatest(
-                    period_started_at + grace_seconds * interval '1' second, opened_known_at
+                    period_started_at
+                    + case when grid_ordinal = 1 then 0 else grace_seconds end
+                    * interval '1' second,
+                    opened_known_at
                 )
             else cut_off_at
         end as is_known_in_time
@@ -107,57 +123,12 @@ in_force as (
     ) = 1
 ),
 
-last_boundaries as (
-    select
-        ended.subscription_id,
-        ended.ended_at,
-        ended.known_from,
-        ended.known_until,
-        min(periods.period_ended_at) as boundary_at
-    from ended
-    inner join periods
-        on
-            ended.subscription_id = periods.subscription_id
-            and ended.ended_at <= periods.period_ended_at
-    group by ended.subscription_id, ended.ended_at, ended.known_from, ended.known_until
-),
-
-beyond_look_back as (
-    select distinct
-        in_force.subscription_id,
-        in_force.grid_ordinal
-    from in_force
-    inner join last_boundaries
-        on
-            in_force.subscription_id = last_boundaries.subscription_id
-            and in_force.period_ended_at
-            > {{ look_back_end('last_boundaries.boundary_at', 'in_force.billing_zone') }}
-            and (
-                last_boundaries.known_until is null
-                or in_force.cut_off_at <= last_boundaries.known_until
-            )
-            and (
-                in_force.opened_known_at >= last_boundaries.known_from
-                or case
-                    when in_force.is_paid_in_advance
-                        then
-                            in_force.period_started_at
-                            + in_force.grace_seconds * interval '1' second
-                    else in_force.cut_off_at
-                end > last_boundaries.known_from
-            )
-),
-
 termed as (
     select
         in_force.*,
         currencies.minor_unit
     from in_force
     inner join currencies on in_force.currency = currencies.currency
-    anti join beyond_look_back
-        on
-            in_force.subscription_id = beyond_look_back.subscription_id
-            and in_force.grid_ordinal = beyond_look_back.grid_ordinal
     where in_force.terms_recorded_at <= in_force.cut_off_at
 )
 

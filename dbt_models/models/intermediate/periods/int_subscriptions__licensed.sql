@@ -53,8 +53,7 @@ candidates as (
             as step_months,
         case when subscriptions.test_kind is not null then 0 else products.grace_seconds end
             as grace_seconds,
-        products.recorded_at <= greatest(subscriptions.started_at, subscriptions.recorded_at)
-            as is_known_in_time
+        products.recorded_at <= subscriptions.recorded_at as is_known_in_time
     from subscriptions
     inner join products
         on

@@ -11,8 +11,8 @@ licensed as (select * from {{ ref('int_subscriptions__licensed') }}),
 payments as (
     select
         invoice_id,
-        min_by(paid_at, (paid_at, known_at)) as paid_at,
-        min_by(known_at, (paid_at, known_at)) as known_at
+        min_by(paid_at, (known_at, paid_at)) as paid_at,
+        min(known_at) as known_at
     from {{ ref('stg_metering__facts') }}
     where fact = 'payment' and status = 'paid'
     group by invoice_id

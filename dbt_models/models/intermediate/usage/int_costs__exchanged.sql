@@ -11,10 +11,11 @@ costed as (select * from {{ ref('int_events__costed') }}),
 versions as (select * from {{ ref('int_events__versions') }}),
 
 attributed as (
-    select distinct
+    select
         event_version_id,
         subscription_id,
-        period_ordinal
+        period_ordinal,
+        known_from
     from {{ ref('int_events__attributed') }}
     where status = 'billable'
 ),
@@ -31,7 +32,7 @@ owed as (
         versions.occurred_at,
         periods.terms_id,
         periods.currency,
-        max(periods.cut_off_at) as cut_off_at
+        min_by(periods.cut_off_at, (attributed.known_from, periods.cut_off_at)) as cut_off_at
     from attributed
     inner join costed on attributed.event_version_id = costed.event_version_id
     inner join versions on attributed.event_version_id = versions.event_version_id

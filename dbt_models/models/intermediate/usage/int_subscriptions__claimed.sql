@@ -61,7 +61,10 @@ by_subscriber_and_product as (
             subscriptions.recorded_at,
             subscriber_of_event.recorded_at,
             product_names.recorded_at,
-            organization_names.recorded_at
+            case
+                when events.organization_name <> subscriptions.organization_id
+                    then organization_names.recorded_at
+            end
         ) as claimed_from,
         {{ null_of('timestamp') }} as claimed_until
     from subscriber_of_event
@@ -89,7 +92,12 @@ by_organization_and_product as (
         subscriptions.subscription_id,
         true as is_mapped,
         greatest(
-            subscriptions.recorded_at, product_names.recorded_at, organization_names.recorded_at
+            subscriptions.recorded_at,
+            product_names.recorded_at,
+            case
+                when events.organization_name <> subscriptions.organization_id
+                    then organization_names.recorded_at
+            end
         ) as claimed_from,
         {{ null_of('timestamp') }} as claimed_until
     from events

@@ -590,14 +590,14 @@ def unread_elements(file: str) -> pl.DataFrame:
 
 
 def invoice_sums(file: str, scope: InvoiceScope) -> list[Row]:
-    """Return number and sum of the invoices per status, issued first, and of both together."""
+    """Return number and sum of the invoices per status, issued first, and of all together."""
     return _rows(
         file,
         """
         with
 
         statuses as (
-            select unnest(['issued', 'draft']) as status
+            select unnest(['issued', 'draft', 'void']) as status
         ),
 
         scoped as (
@@ -622,7 +622,8 @@ def invoice_sums(file: str, scope: InvoiceScope) -> list[Row]:
         from statuses
         left join scoped on statuses.status = scoped.status
         group by statuses.status
-        order by statuses.status desc
+        having statuses.status <> 'void' or count(scoped.status) > 0
+        order by list_position(['issued', 'draft', 'void'], statuses.status)
         """,
         scope.parameters,
     )

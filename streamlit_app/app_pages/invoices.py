@@ -16,10 +16,10 @@ def choose_scope(currencies: list[str]) -> queries.InvoiceScope:
         currency = st.selectbox("Currency", currencies, key="currency", bind="query-params")
         statuses = st.multiselect(
             "Status",
-            ["issued", "draft"],
+            ["issued", "draft", "void"],
             key="status",
             bind="query-params",
-            placeholder="Issued and drafts",
+            placeholder="Issued, drafts and void",
         )
         month = st.selectbox(
             "Period began in",
@@ -40,7 +40,7 @@ def choose_scope(currencies: list[str]) -> queries.InvoiceScope:
 
 
 def show_tiles(scope: queries.InvoiceScope, minor_unit: int) -> None:
-    """Show number and sum of the issued invoices and of the drafts."""
+    """Show number and sum of the issued invoices, of the drafts and of the void ones, if any."""
     grid = st.grid(min_column_width=215)
     for row in queries.invoice_sums(SNAPSHOT, scope):
         grid.metric(
@@ -356,7 +356,7 @@ def _show_sum(rows: pl.DataFrame, sums: queries.Row, currency: str, minor_unit: 
     st.markdown(
         f"**Σ {_counted(rows.height, 'invoice')} "
         f"{formats.money(listed_amount, minor_unit)} {currency}**: "
-        f"{agrees} issued and draft together, "
+        f"{agrees} all of the above together, "
         f"{formats.money(sums['all_total_amount'], minor_unit)}"
     )
 
@@ -364,8 +364,14 @@ def _show_sum(rows: pl.DataFrame, sums: queries.Row, currency: str, minor_unit: 
 def _totals(invoice: queries.Row) -> dict[str, str]:
     currency, minor_unit = invoice["currency"], invoice["minor_unit"]
     total = formats.money(invoice["total_amount"], minor_unit)
+    if invoice["status"] == "void":
+        return {f"Total, void and not due ({currency})": total}
     if invoice["status"] != "draft":
-        return {f"Total ({currency})": total}
+        due = formats.money(invoice["amount_due"], minor_unit)
+        return {
+            f"Total ({currency})": total,
+            f"To pay ({currency})": f"{due}, {invoice['payment_status']}",
+        }
     return {
         f"Accrued so far ({currency})": formats.money(invoice["accrued_amount"], minor_unit),
         f"Total if nothing more comes ({currency})": total,

@@ -28,7 +28,7 @@ def test_tiles_and_list_are_the_same_invoices(publish: Publish, open_page: OpenP
     ]
     listed = page.dataframe[0].value
     assert listed["invoice_id"].to_list() == ["PHARMA-0002", "PHARMA-0001"]
-    assert "**Σ 2 invoices 3,111.65 USD**: ✓ equal to issued and draft together" in markdown(page)
+    assert "**Σ 2 invoices 3,111.65 USD**: ✓ equal to all of the above together" in markdown(page)
     assert "1 invoice in JPY" in page.caption[0].value
 
 
@@ -83,6 +83,7 @@ def test_an_issued_invoice_says_what_it_is(publish: Publish, open_page: OpenPage
         "Subscription": "Pharma summaries",
         "Status": "issued",
         "Total (USD)": "3,107.30",
+        "To pay (USD)": "3,107.30, open",
         "Period (UTC)": "01 Jan 2026 to 31 Jan 2026",
         "Issue date": "01 Feb 2026",
         "Counts what was known before": "01 Feb 2026 01:00 UTC",

@@ -5,7 +5,8 @@ events as (select * from {{ ref('int_events__versions') }}),
 attributed as (
     select * from {{ ref('int_events__attributed') }}
     qualify row_number() over (
-        partition by event_key order by known_from desc, event_version_id desc
+        partition by event_key
+        order by known_from desc, known_until desc nulls first, event_version_id desc
     ) = 1
 ),
 

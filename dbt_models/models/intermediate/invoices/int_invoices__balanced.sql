@@ -18,6 +18,7 @@ credited as (
         billed_at,
         boundary_at,
         total_amount,
+        status = 'void' as is_void,
         case when status = 'void' then 0 else -total_amount end::decimal(28, 4) as credit_amount
     from invoices
 ),
@@ -70,6 +71,7 @@ applied as (
 balanced as (
     select
         invoice_id,
+        is_void,
         case
             when credit_amount >= 0 then 0
             else (credit_before - credit_after)

@@ -15,6 +15,7 @@ paid as (
     select
         balanced.invoice_id,
         case
+            when balanced.is_void then null
             when balanced.due_amount = 0 then 'paid'
             else coalesce(payments.status, 'open')
         end as payment_status,

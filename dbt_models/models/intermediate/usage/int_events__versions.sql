@@ -1,6 +1,7 @@
 {#
     One row per event and content that it had, from when that was known until a correction was: an
-    amendment brings the next content, a voided event has none (R9).
+    amendment brings the next content, a voided event has none (R9). An event that
+    was corrected before it was received has its own content for no time at all, and stays counted.
 #}
 {{ config(materialized='view') }}
 
@@ -147,7 +148,7 @@ unioned as (
 
 versions as (
     select * from unioned
-    where known_until is null or known_from < known_until
+    where known_until is null or known_from < known_until or event_version_id = event_key
 )
 
 select * from versions

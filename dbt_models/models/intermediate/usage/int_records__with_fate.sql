@@ -9,7 +9,8 @@ attributed as (
         case when known_until is null then status else 'voided' end as status
     from {{ ref('int_events__attributed') }}
     qualify row_number() over (
-        partition by event_key order by known_from desc, event_version_id desc
+        partition by event_key
+        order by known_from desc, known_until desc nulls first, event_version_id desc
     ) = 1
 ),
 

@@ -230,7 +230,7 @@ def rate(
     catalog: Path = CATALOG,
     events: Annotated[list[Path] | None, Parameter(consume_multiple=True)] = None,
     facts: Annotated[list[Path] | None, Parameter(consume_multiple=True)] = None,
-    format: Literal["json", "table"] = "table",  # noqa: A002 - the option is called so
+    form: Annotated[Literal["json", "table"], Parameter(name="--format")] = "table",
 ) -> None:
     """Rate events by a catalogue and print the invoices; no deployment is read or changed.
 
@@ -245,7 +245,7 @@ def rate(
         else when it occurred.
     facts
         Payments, voids and corrections, one a line.
-    format
+    form
         `json` (docs/rate.md) or `table`.
     """
     from ingest.settlements import SettlementError, parse_as_of
@@ -261,7 +261,7 @@ def rate(
         place = f"{record['file']}:{record['position']}"
         told = f"{place}: {record['reason']}: {record['detail']}"
         console.print(f"[yellow]not read:[/yellow] {escape(told)}", soft_wrap=True)
-    if format == "json":
+    if form == "json":
         import json
 
         sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")

@@ -35,7 +35,7 @@ logger.gateway.level = error
 _SHORT_LIVED = "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=256m -XX:+UseSerialGC"
 
 
-class _AnsiCredentials(SparkCredentials):  # type: ignore[misc,unused-ignore] # Any if not installed
+class _AnsiCredentials(SparkCredentials):
     """Keeps ANSI mode on, which dbt-spark turns off: then an overflow is NULL, a zero `0E-12`."""
 
     def __post_init__(self) -> None:

@@ -10,12 +10,6 @@ import duckdb
 
 from ingest import lake
 
-_OF_INVOICES = (
-    *("invoice_id", "kind", "subscription_id", "product_id", "currency"),
-    *("period_started_at", "period_ended_at", "cut_off_at"),
-    *("total_amount", "content_hash", "invoice_text"),
-)
-
 
 @dataclass(frozen=True)
 class Difference:
@@ -68,11 +62,10 @@ def freeze(
         issued_in: the name of the snapshot that the invoices go out with.
     """
     lake.prepare(lake_folder)
-    columns = ", ".join(f"invoices.{name}" for name in _OF_INVOICES)
-    new = build.sql(
-        f"""
+    issued = build.sql(
+        """
         select
-            {columns},
+            invoices.*,
             settlement.as_of,
             settlement.build_id,
             settlement.catalog_version,
@@ -84,13 +77,14 @@ def freeze(
             invoices.status <> 'draft'
             and invoices.invoice_id not in (select invoice_id from read_parquet($issued))
         order by invoices.invoice_id
-        """,  # noqa: S608 - the names are those above
+        """,
         params={
             "code_version": code_version,
             "issued_in": issued_in,
             "issued": _files(lake_folder),
         },
     ).to_arrow_table()
+    new = issued.select(lake.ISSUED_INVOICES.names)
     if new.num_rows:
         path = lake_folder / "issued_invoices" / f"{Path(issued_in).stem}.parquet"
         lake.write(new.cast(lake.ISSUED_INVOICES), path)

@@ -173,7 +173,7 @@ def failing_cases(project: Path) -> list[str]:
     Raises:
         MutationError: they can't be tried.
     """
-    command = [sys.executable, "-m", "pytest", "-q", "--tb=no", f"--maxfail={MOST_SHOWN}", *SUITE]
+    command = [sys.executable, "-m", "pytest", "-q", "--tb=line", f"--maxfail={MOST_SHOWN}", *SUITE]
     done = subprocess.run(
         command,
         cwd=project,

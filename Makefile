@@ -55,7 +55,7 @@ dagster: setup  ## Runs, assets, checks and schedules in the browser
 	dg dev
 
 .PHONY: check
-check: lint types arch test test-spark  ## Everything that CI runs
+check: lint types arch test test-clients test-spark  ## Everything that CI runs
 
 .PHONY: lint
 lint: setup  ## Style of Python, SQL, YAML and prose; definitions and catalogue load
@@ -77,7 +77,7 @@ arch: setup  ## Who may import whom
 	lint-imports
 
 .PHONY: test
-test: setup  ## All tests but those on Spark
+test: setup  ## All tests but those on Spark and with real clients
 	pytest
 
 .PHONY: test-spark
@@ -85,13 +85,46 @@ test-spark: setup $(VENV)/installed-spark  ## The same rows by Spark (needs Java
 	@java -version 2> /dev/null || { echo "Spark needs Java 17 or 21: .ci/install-java"; exit 1; }
 	pytest -m spark tests/test_spark.py
 
+SENDERS := tests/clients/senders
+CLIENTS := $(VENV)/clients
+$(CLIENTS)/installed: $(VENV)/installed $(wildcard $(SENDERS)/*.lock) $(SENDERS)/package.json
+	@echo "Setting up real clients in .venv/clients (200 MB, once)"
+	@mkdir -p $(CLIENTS)/node
+	@set -e; for name in python:requirements otlp-json:requirements-otlp-json; do \
+		$(PYTHON) -m venv $(CLIENTS)/$${name%%:*}; \
+		$(CLIENTS)/$${name%%:*}/bin/pip install --quiet --disable-pip-version-check --no-deps \
+			--require-hashes -r $(SENDERS)/$${name##*:}.lock; \
+	done
+	@cp $(SENDERS)/package.json $(CLIENTS)/node
+	@cd $(CLIENTS)/node && npm install --silent --no-package-lock --no-audit --no-fund
+	@touch $@
+
+.PHONY: test-clients
+test-clients: setup $(CLIENTS)/installed  ## Real clients, from their call to an invoice line (needs Node 20)
+	cp $(SENDERS)/otlp.mjs $(CLIENTS)/node
+	METERHOUSE_CLIENTS=$(CLIENTS) pytest -m clients tests/clients
+
 .PHONY: test-mutations
 test-mutations: setup  ## Whether the tests notice wrong rules, one at a time (minutes)
 	python -m tests.mutations.mutate
 
+.PHONY: test-crash
+test-crash: setup  ## Processes killed at random instants, 200 times: nothing lost, nothing twice (minutes)
+	python -m tests.crash.kills 200
+
+.PHONY: test-fuzz
+test-fuzz: setup  ## 100,000 broken requests: refused and recorded, nothing lost (minutes; SEED=n)
+	python -m tests.fuzz.trial 100000 $(SEED)
+
+.PHONY: bench-landing
+bench-landing: setup  ## Landing a segment of a million events, beside DuckDB's own copy of it
+	python -m benchmarks.landing
+
 .PHONY: lock
 lock:  ## Resolve the lock files anew, within the bounds of pyproject.toml (needs uv)
 	$(COMPILE) --extra dev --output-file requirements.lock
+	$(foreach name,requirements requirements-otlp-json,$(COMPILE:pyproject.toml=) --prerelease allow \
+		$(SENDERS)/$(name).in --output-file $(SENDERS)/$(name).lock;)
 	$(COMPILE) --extra spark --output-file requirements-spark.lock --constraints requirements.lock \
 		$$(sed -n 's/^\([a-z0-9._-]*\)==.*/--no-emit-package \1/p' requirements.lock)
 

@@ -1,27 +1,30 @@
-"""Facts from outside: payments, voids and corrections, as they became known."""
+"""Facts from outside: payments, refunds, voids and corrections, as they became known."""
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from decimal import Decimal
 from itertools import chain
 from pathlib import Path
+from typing import TypedDict
 
 import pyarrow as pa
 
 from ingest import event as events
 from ingest import keys, lake
-from ingest.event import CLOCK_SKEW
+from ingest.event import CLOCK_SKEW, event_columns
 from ingest.forms.detection import READERS, detect
-from ingest.landing import event_columns
 from ingest.records import Record, read_records
 from ingest.refusal import Refusal
-from ingest.settlements import watermark
+from ingest.settlements import landing_instant, watermark
 from ingest.strict_json import Json
 
 _FIELDS: Mapping[str, frozenset[str]] = {
     "payment": frozenset({"invoice_id", "status", "paid_at"}),
+    "refund": frozenset({"invoice_id", "amount", "refunded_at"}),
     "void": frozenset({"invoice_id", "mode"}),
     "void_event": frozenset({"sourceId", "transactionId"}),
     "amend_event": frozenset({"sourceId", "transactionId", "event"}),
@@ -31,6 +34,16 @@ _WORDS = {
     "status": ("paid", "pending", "failed"),
     "mode": ("waive", "reissue"),
 }
+
+
+# Which of the digits a currency has is judged with the invoice.
+_AMOUNT = re.compile(r"\d{1,20}(\.\d{1,4})?", re.ASCII)
+_AMOUNT_STEP = Decimal("0.0001")
+
+
+class _Refund(TypedDict, total=False):
+    amount: Decimal
+    refunded_at: datetime
 
 
 class FactsError(Exception):
@@ -76,7 +89,7 @@ def land_facts(paths: Sequence[Path], lake_folder: Path, *, now: datetime) -> Fa
     with lake.locked(lake_folder):
         _drop_unlisted(lake_folder)
         settled_until = watermark(lake_folder)
-        said = list(_read(paths, settled_until, max(now, settled_until or now)))
+        said = list(_read(paths, settled_until, landing_instant(now, settled_until)))
         known = set(lake.read_all(lake_folder / "facts")["fact_id"].to_pylist())
         new = {fact.fact_id: fact for fact in said if fact.fact_id not in known}
         if new:
@@ -128,8 +141,10 @@ def _fact(
     kind = _word(said, "fact")
     _refuse_unknown_fields(said, kind)
     paid_at = events.time_of(said, "paid_at")
-    received_at = _received_at(said, kind, paid_at, landed_at)
-    is_late = settled_until is not None and received_at < settled_until
+    refund = _refund(said) if kind == "refund" else {}
+    happened_at = refund.get("refunded_at", paid_at)
+    received_at = _received_at(said, kind, happened_at, landed_at)
+    is_late = settled_until is not None and received_at <= settled_until
     known_at = landed_at.astimezone(UTC) if is_late else received_at
     row: dict[str, object] = {
         "fact": kind,
@@ -139,6 +154,7 @@ def _fact(
         "source_id": _identifier(said, kind, "sourceId"),
         "event_id": _identifier(said, kind, "transactionId"),
         "paid_at": paid_at,
+        **refund,
     }
     amendment = _amendment(said, received_at) if kind == "amend_event" else {}
     content = [*row.values(), received_at, amendment.get("content_hash")]
@@ -172,18 +188,30 @@ def _identifier(said: Mapping[str, Json], kind: str, name: str) -> str | None:
     return events.required(said, name) if name in _FIELDS[kind] else None
 
 
+def _refund(said: Mapping[str, Json]) -> _Refund:
+    text = events.text_of(said.get("amount")) or ""
+    if not _AMOUNT.fullmatch(text) or Decimal(text) == 0:
+        shown = f"'{text[:40]}' is no amount" if text else "is missing"
+        raise Refusal("bad_fact", f"amount {shown}; write what was given back, such as 12.50")
+    refunded_at = events.time_of(said, "refunded_at")
+    if refunded_at is None:
+        raise Refusal("missing_field", "refunded_at is missing; say when it was given back")
+    return {"amount": Decimal(text).quantize(_AMOUNT_STEP), "refunded_at": refunded_at}
+
+
 def _received_at(
-    said: Mapping[str, Json], kind: str, paid_at: datetime | None, landed_at: datetime
+    said: Mapping[str, Json], kind: str, happened_at: datetime | None, landed_at: datetime
 ) -> datetime:
-    if kind == "payment" and said.get("status") == "paid" and paid_at is None:
+    if kind == "payment" and said.get("status") == "paid" and happened_at is None:
         raise Refusal("missing_field", "paid_at is missing; say when it was paid")
-    received_at = events.time_of(said, "received_at") or paid_at
+    received_at = events.time_of(said, "received_at") or happened_at
     if received_at is None:
         raise Refusal("missing_field", "received_at is missing; say when this became known")
     if received_at > landed_at:
         raise Refusal("future", f"received at {received_at}, which is later than now; land it then")
-    if paid_at is not None and paid_at > received_at + CLOCK_SKEW:
-        raise Refusal("future", f"paid at {paid_at}, but known at {received_at} already")
+    if happened_at is not None and happened_at > received_at + CLOCK_SKEW:
+        done = "refunded" if kind == "refund" else "paid"
+        raise Refusal("future", f"{done} at {happened_at}, but known at {received_at} already")
     return received_at
 
 

@@ -21,6 +21,7 @@ METER_EVENTS = pa.schema(
         ("source_id", pa.string()),
         ("event_id", pa.string()),
         ("event_key", pa.string()),
+        ("part", pa.string()),
         ("content_hash", pa.string()),
         ("occurred_at", INSTANT),
         ("received_at", INSTANT),
@@ -52,6 +53,9 @@ QUARANTINE = pa.schema(
         ("detail", pa.string()),
         ("raw_text", pa.string()),
         ("received_at", INSTANT),
+        ("endpoint", pa.string()),
+        ("code", pa.string()),
+        ("fields", pa.string()),
     ]
 )
 SEGMENTS = pa.schema(
@@ -75,6 +79,14 @@ IDENTIFIERS = pa.schema(
         ("value", pa.string()),
     ]
 )
+# How far each counter was seen to reach, so that what a later reading adds can be told.
+SERIES_READINGS = pa.schema(
+    [
+        ("segment_id", pa.string()),
+        ("series_key", pa.string()),
+        ("value", QUANTITY),
+    ]
+)
 TOKEN_PRICE = pa.decimal128(18, 12)
 AI_PRICES = pa.schema(
     [
@@ -93,7 +105,7 @@ AI_PRICES = pa.schema(
         ("recorded_at", INSTANT),
     ]
 )
-# What was said from outside after the events: payments, voids and corrections.
+# What was said from outside after the events: payments, refunds, voids and corrections.
 FACTS = pa.schema(
     [
         ("fact_id", pa.string()),
@@ -105,6 +117,8 @@ FACTS = pa.schema(
         ("event_id", pa.string()),
         ("event_key", pa.string()),
         ("paid_at", INSTANT),
+        ("amount", pa.decimal128(28, 4)),
+        ("refunded_at", INSTANT),
         ("known_at", INSTANT),
         ("file_name", pa.string()),
     ]
@@ -140,6 +154,7 @@ TABLES = {
     "quarantine": QUARANTINE,
     "segments": SEGMENTS,
     "identifiers": IDENTIFIERS,
+    "series_readings": SERIES_READINGS,
     "ai_prices": AI_PRICES,
     "facts": FACTS,
     # An event anew; its segment is the id of the fact that says so.
@@ -147,8 +162,8 @@ TABLES = {
     "settlements": SETTLEMENTS,
     "issued_invoices": ISSUED_INVOICES,
 }
-# What a settlement writes itself. No invoice depends on it.
-WRITTEN_BY_SETTLEMENTS = frozenset({"settlements", "issued_invoices"})
+# What a settlement writes itself, and what landing alone reads. No invoice depends on it.
+READ_BY_NO_INVOICE = frozenset({"settlements", "issued_invoices", "series_readings"})
 
 
 @contextmanager
@@ -171,20 +186,27 @@ def _sync(path: Path) -> None:
         os.close(descriptor)
 
 
-def stage(table: pa.Table, path: Path) -> Path:
-    """Write `table` beside `path` under a name that no engine reads, durably; return that name."""
+def staged_path(path: Path) -> Path:
+    """Return the name beside `path` that no engine reads, and make the folder for it."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    staged = path.with_name(f"_{path.name}.tmp")
+    return path.with_name(f"_{path.name}.tmp")
+
+
+def stage(table: pa.Table, path: Path) -> Path:
+    """Write `table` beside `path` under a name that no engine reads; return that name."""
+    staged = staged_path(path)
     # Whole-file names keep a re-landing of the same segment the same file: exactly once.
     pq.write_table(table, staged, compression="zstd")
-    _sync(staged)
     return staged
 
 
 def commit(staged: Path, path: Path) -> None:
-    """Rename a staged file into place, durably."""
+    """Put a staged file into its place, durably; its folder may be a new one."""
+    _sync(staged)
+    path.parent.mkdir(parents=True, exist_ok=True)
     staged.replace(path)
     _sync(path.parent)
+    _sync(path.parent.parent)
 
 
 def write(table: pa.Table, path: Path) -> None:
@@ -209,5 +231,9 @@ def read(path: Path) -> pa.Table:
 
 
 def read_all(folder: Path) -> pa.Table:
-    """Return all rows of a table's folder; the folder must have been prepared."""
-    return pa.concat_tables([read(path) for path in sorted(folder.glob("[!_]*.parquet"))])
+    """Return all rows of a table's folder; the folder must have been prepared.
+
+    A column that was added later is null in what was written before.
+    """
+    files = sorted(folder.glob("[!_]*.parquet"))
+    return pa.concat_tables([read(path) for path in files], promote_options="default")

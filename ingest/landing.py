@@ -1,9 +1,10 @@
 """Files of events become segments of the lake: a record is landed, or quarantined with a reason."""
 
 import hashlib
+import json
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Literal
@@ -13,11 +14,11 @@ import pyarrow as pa
 
 from ingest import event as events
 from ingest import keys, lake
-from ingest.event import CLOCK_SKEW, Event
+from ingest.event import Event, event_columns
 from ingest.forms.detection import READERS, Form, detect
 from ingest.records import Record, read_records
 from ingest.refusal import Refusal
-from ingest.settlements import watermark
+from ingest.settlements import landing_instant, watermark
 from ingest.strict_json import Json
 
 SEGMENT_RECORDS = 200_000
@@ -82,7 +83,7 @@ def land_file(
 
     Raises:
         FileFormatError: the file is damaged or of no known format.
-        LandingError: events say that they were received before what is settled already.
+        LandingError: events say that they were received by the instant that is settled already.
     """
     lake.prepare(lake_folder)
     # A settlement waits for what is being landed, or is over: then what comes now is later.
@@ -90,9 +91,9 @@ def land_file(
         name = _segment_name(path)
         listing = lake_folder / "segments" / f"{name}.parquet"
         if listing.exists():
-            return _report_of(path, listing)
+            return report_of(path, listing)
         settled_until = watermark(lake_folder)
-        landed_at = max(now, settled_until or now)
+        landed_at = landing_instant(now, settled_until)
         segments = [
             _Segment.of(f"{name}-{ordinal:04}", chunk, rules, landed_at)
             for ordinal, chunk in enumerate(_chunks(read_records(path), progress))
@@ -202,6 +203,7 @@ class _Segment:
                         "detail": refusal.detail,
                         "raw_text": record.raw_text,
                         "received_at": now,
+                        "fields": json.dumps([asdict(each) for each in refusal.fields]),
                     }
                 )
         return cls(segment_id, len(records), rows, refused, identifiers)
@@ -209,10 +211,10 @@ class _Segment:
     def refuse_what_would_rewrite_history(self, path: Path, settled_until: datetime | None) -> None:
         if settled_until is None:
             return
-        early = [row for row in self.events if _instant(row["received_at"]) < settled_until]
+        early = [row for row in self.events if _instant(row["received_at"]) <= settled_until]
         if early:
             raise LandingError(
-                f"{path.name}: {len(early)} events say that they were received before"
+                f"{path.name}: {len(early)} events say that they were received by"
                 f" {settled_until:%Y-%m-%dT%H:%M:%SZ}, until when invoices are settled; nothing was"
                 " landed. With --received-at now they land as late usage and are billed as"
                 " adjustments"
@@ -279,39 +281,6 @@ def _row(
     return event_columns(event, event.event_id or _made_id(rules, record, event), received_at)
 
 
-def event_columns(event: Event, event_id: str, received_at: datetime) -> dict[str, object]:
-    """Return the lake's columns of an event, but for its segment.
-
-    Raises:
-        Refusal: the event lies in the future of its receipt.
-    """
-    occurred_at = event.occurred_at or received_at
-    if occurred_at > received_at + CLOCK_SKEW:
-        raise Refusal("future", f"occurred at {occurred_at}, but was received at {received_at}")
-    ai = event.ai
-    return {
-        "source_kind": event.source_kind,
-        "source_id": event.source_id,
-        "event_id": event_id,
-        "event_key": keys.event_key(event.source_id, event_id),
-        "content_hash": event.content_hash(),
-        "occurred_at": occurred_at,
-        "received_at": received_at,
-        "known_at": received_at,
-        "is_billing_skipped": event.is_billing_skipped,
-        **events.identity_keys(event.identity),
-        "provider": ai and ai.provider,
-        "model": ai and ai.model,
-        "input_tokens": ai and ai.input_tokens,
-        "output_tokens": ai and ai.output_tokens,
-        "cache_read_tokens": ai and ai.cache_read_tokens,
-        "cache_creation_tokens": ai and ai.cache_creation_tokens,
-        "sent_cost": ai and ai.sent_cost,
-        "elements": sorted(event.elements.items()),
-        "element_numbers": sorted(event.element_numbers.items()),
-    }
-
-
 def _received_at(
     event: Event, content: Mapping[str, Json], rules: LandingRules, now: datetime
 ) -> datetime:
@@ -362,40 +331,53 @@ def _report(path: Path, lake_folder: Path, segments: Sequence[_Segment]) -> Land
             reasons[str(row["reason"])] += 1
     read = sum(segment.read_count for segment in segments)
     quarantined = sum(reasons.values())
-    duplicates = _duplicates(lake_folder, [segment.segment_id for segment in segments])
-    landed = read - quarantined - duplicates
-    return LandingReport(path.name, read, landed, duplicates, quarantined, False, dict(reasons))
+    repeated = sum(duplicates(lake_folder, [each.segment_id for each in segments]).values())
+    landed = read - quarantined - repeated
+    return LandingReport(path.name, read, landed, repeated, quarantined, False, dict(reasons))
 
 
-def _duplicates(lake_folder: Path, segment_ids: Sequence[str]) -> int:
+def duplicates(lake_folder: Path, segment_ids: Sequence[str]) -> Mapping[str, int]:
     """Return how many rows of the segments repeat an identity of the lake or of one another."""
+    if not segment_ids:
+        return {}
     with duckdb.connect() as connection:
-        row = connection.execute(
+        rows = connection.execute(
             """
             with events as (
-                select source_id, event_id, list_contains($segments, segment_id) as is_new
-                from read_parquet($events, hive_partitioning = false)
+                select event_key, part, segment_id, segment_position,
+                    list_contains($segments, segment_id) as is_new
+                from read_parquet($events, union_by_name = true, hive_partitioning = false)
                 where segment_id in (select segment_id from read_parquet($listed))
             ),
-            identities as (
-                select count_if(is_new) as new_rows, bool_or(not is_new) as was_known
-                from events
-                group by source_id, event_id
+            met as (
+                select * from events
+                where event_key in (select event_key from events where is_new)
+            ),
+            repeated as (
+                select event_key, part from met group by all having count(*) > 1
+            ),
+            placed as (
+                select met.segment_id, met.is_new, row_number() over (
+                    partition by met.event_key, met.part
+                    order by met.is_new, met.segment_id, met.segment_position
+                ) as place
+                from met
+                semi join repeated
+                    on met.event_key = repeated.event_key
+                    and met.part is not distinct from repeated.part
             )
-            select coalesce(sum(new_rows - if(was_known, 0, 1)), 0)::bigint
-            from identities
-            where new_rows > 0
+            select segment_id, count(*) from placed where is_new and place > 1 group by segment_id
             """,
             {
                 "segments": list(segment_ids),
                 "events": f"{lake_folder}/meter_events/**/[!_]*.parquet",
                 "listed": f"{lake_folder}/segments/[!_]*.parquet",
             },
-        ).fetchone()
-    return int(row[0]) if row else 0
+        ).fetchall()
+    return dict(rows)
 
 
-def _report_of(path: Path, listing: Path) -> LandingReport:
+def report_of(path: Path, listing: Path) -> LandingReport:
     """Report a file that the lake has already: all of it is known, nothing new."""
     table = lake.read(listing)
     read = sum(table["read_count"].to_pylist())

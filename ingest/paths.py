@@ -25,8 +25,18 @@ class DataPaths:
 
     @property
     def landing(self) -> Path:
-        """Append-only segments that were acknowledged and wait to be landed."""
+        """Append-only segments that were acknowledged: `open`, waiting to be landed, `landed`."""
         return self.root / "landing"
+
+    @property
+    def api(self) -> Path:
+        """What the processes of the metering API share: answers by Idempotency-Key."""
+        return self.root / "api"
+
+    @property
+    def keys(self) -> Path:
+        """The API keys as hashes, and the secret that they are hashed with."""
+        return self.root / "keys"
 
     @property
     def lake(self) -> Path:
@@ -47,3 +57,15 @@ class DataPaths:
 def data_paths() -> DataPaths:
     """Return the paths below `METERHOUSE_DATA`, by default `data` in the project's root."""
     return DataPaths(Path(os.environ.get("METERHOUSE_DATA") or PROJECT_ROOT / "data").resolve())
+
+
+def keeps_landed_segments() -> bool:
+    """Return whether segments are kept once they are landed: METERHOUSE_LANDED_SEGMENTS says it.
+
+    Raises:
+        ValueError: it is neither `keep`, the default, nor `delete`.
+    """
+    said = os.environ.get("METERHOUSE_LANDED_SEGMENTS") or "keep"
+    if said not in ("keep", "delete"):
+        raise ValueError(f"METERHOUSE_LANDED_SEGMENTS is '{said}'; set it to keep or delete")
+    return said == "keep"

@@ -1,13 +1,14 @@
 """Which instants are settled, and whether a further one can be."""
 
 import hashlib
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pyarrow as pa
 
-from ingest import lake
+from ingest import lake, segments
 from ingest.paths import DataPaths
+from ingest.segments import SegmentError
 
 
 class SettlementError(Exception):
@@ -37,7 +38,7 @@ def format_as_of(as_of: datetime) -> str:
 
 
 def watermark(lake_folder: Path) -> datetime | None:
-    """Return the latest settled instant: what was known before it is on invoices already."""
+    """Return the latest settled instant: what was known by then is on invoices already."""
     folder = lake_folder / "settlements"
     if not folder.exists():
         return None
@@ -45,10 +46,17 @@ def watermark(lake_folder: Path) -> datetime | None:
     return max(instants, default=None)
 
 
+def landing_instant(now: datetime, settled_until: datetime | None) -> datetime:
+    """Return when what lands now becomes known: after all that is settled, even on a slow clock."""
+    if settled_until is None:
+        return now
+    return max(now, settled_until + timedelta(microseconds=1))
+
+
 def record_settlement(
     lake_folder: Path, *, as_of: datetime, build_id: str, settled_at: datetime
 ) -> None:
-    """Note that everything known before `as_of` is settled; noting it again changes nothing."""
+    """Note that everything known by `as_of` is settled; noting it again changes nothing."""
     path = lake_folder / "settlements" / f"{as_of:%Y%m%dT%H%M%S%fZ}.parquet"
     if path.exists():
         return
@@ -75,27 +83,26 @@ def refuse_unsettleable(paths: DataPaths, as_of: datetime, *, now: datetime) -> 
             " (METERHOUSE_DATA), not over the present one"
         )
     waiting = oldest_unlanded(paths.landing)
-    if waiting and waiting < as_of:
+    if waiting and waiting <= as_of:
         raise SettlementError(
             f"a segment received from {format_as_of(waiting)} on is not landed yet; land it first"
-            " (the landing sensor, or `meterhouse land`), then settle"
+            " (the landing sensor, or `meterhouse land`), then settle. A server that runs seals"
+            " what it is writing within seconds"
         )
 
 
 def oldest_unlanded(landing: Path) -> datetime | None:
     """Return the opening instant of the oldest acknowledged segment that is not in the lake.
 
-    Segments are named for the instant at which they were opened, `20260301T005959000000Z-….ndjson`.
+    Raises:
+        SettlementError: a file of the folder is no segment by its name.
     """
-    name = min((path.name for path in landing.glob("*.ndjson")), default=None)
-    if name is None:
-        return None
+    waiting = segments.unlanded(landing)
     try:
-        return datetime.strptime(name.split("-")[0], "%Y%m%dT%H%M%S%fZ").replace(tzinfo=UTC)
-    except ValueError:
+        return min((segments.opened_at(path) for path in waiting), default=None)
+    except SegmentError as error:
         raise SettlementError(
-            f"{landing / name} is no segment by its name; land it with `meterhouse land`, then"
-            " take it out of the folder"
+            f"{error}; land it with `meterhouse land FILE`, then take it out of the folder"
         ) from None
 
 
@@ -107,6 +114,6 @@ def lake_fingerprint(lake_folder: Path) -> str:
     names = sorted(
         str(path.relative_to(lake_folder))
         for path in lake_folder.rglob("*.parquet")
-        if not path.name.startswith("_") and path.parent.name not in lake.WRITTEN_BY_SETTLEMENTS
+        if not path.name.startswith("_") and path.parent.name not in lake.READ_BY_NO_INVOICE
     )
     return hashlib.sha256("\n".join(names).encode()).hexdigest()

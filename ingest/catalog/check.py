@@ -25,9 +25,10 @@ from ingest.catalog.subscriptions import (
 from ingest.catalog.surroundings import Surroundings, surroundings
 from ingest.rules import EVENT_COLUMNS
 
-# The price of one token has twelve decimals and lies below 10^6.
-_PRICE_DECIMALS = 6
-_PRICE_PER_MILLION_LIMIT = Decimal(10) ** 12
+# The price of one token, image or second has at most twelve decimals and lies below 10^6.
+_PRICE_DECIMALS = 12
+_PRICE_LIMIT = Decimal(10) ** 6
+_PER_MILLION = 6
 _FOREVER = datetime.max.replace(tzinfo=UTC)
 
 # The rows that refer to another file, by the column that is the other file's key.
@@ -49,6 +50,7 @@ _KEYS = (
     ("subscriptions", "subscription_id"),
     ("exchange_rates", "currency since"),
     ("ai_prices", "model identity"),
+    ("unit_prices", "model identity"),
 )
 _KEPT: dict[str, Location] = {
     "settlement period": ("product", "settlement", "every"),
@@ -230,11 +232,26 @@ def _prices(catalog: Catalog) -> Iterator[Problem]:
             yield rate.problem(location, text)
         if rate.form.currency == "USD":
             yield rate.problem(("currency",), "is what rates are told in. Remove the row")
+    yield from _prices_of_models(catalog)
+
+
+def _prices_of_models(catalog: Catalog) -> Iterator[Problem]:
     for entry in catalog.ai_prices:
         for column in ("input", "output", "cache_read", "cache_write"):
             price = getattr(entry.form, column)
-            if price is None:
-                continue
-            if not 0 <= price < _PRICE_PER_MILLION_LIMIT or decimals(price) > _PRICE_DECIMALS:
-                text = f"{price:f} is no price. Write 0 or more with at most {_PRICE_DECIMALS}"
-                yield entry.problem((column,), f"{text} decimals")
+            if price is not None and not _is_price(price, digits=_PER_MILLION):
+                yield entry.problem((column,), _no_price(price, digits=_PER_MILLION))
+    for row in catalog.unit_prices:
+        if not _is_price(row.form.usd_per_unit, digits=0):
+            yield row.problem(("usd_per_unit",), _no_price(row.form.usd_per_unit, digits=0))
+
+
+def _is_price(price: Decimal, *, digits: int) -> bool:
+    """Whether a price of 10^digits units is one that a cost can be computed from."""
+    one = price.scaleb(-digits)
+    return 0 <= one < _PRICE_LIMIT and decimals(one) <= _PRICE_DECIMALS
+
+
+def _no_price(price: Decimal, *, digits: int) -> str:
+    most = _PRICE_DECIMALS - digits
+    return f"{price:f} is no price. Write 0 or more with at most {most} decimals"

@@ -22,6 +22,7 @@ from ingest.catalog.rows import (
     Source,
     Subscriber,
     Subscription,
+    UnitPrice,
     Upgrade,
 )
 from ingest.catalog.subscriptions import plan_change
@@ -88,6 +89,7 @@ def drafts(catalog: Catalog) -> Iterator[tuple[Entry[Any], Draft]]:
         (catalog.credentials, lambda row: _credential(row, *starts[row.subscription_id])),
         (catalog.exchange_rates, _exchange_rate),
         (catalog.ai_prices, _ai_price),
+        (catalog.unit_prices, _unit_price),
     )
     for entries, drafts_of in compilers:
         for entry in entries:
@@ -125,7 +127,8 @@ def _product(product: Product, around: Surroundings) -> Iterator[Draft]:
     """Yield a product's terms and their parts, all named by one hash of what they hold.
 
     The way of writing (1.50 or 1.5, a preset or what it stands for), the description and the
-    examples are no part of the terms, nor are pricing rules: these have times of their own.
+    examples are no part of the terms, nor are pricing rules, which have times of their own, and
+    recipients, who are people.
     """
     parts = [part._replace(valid_from=product.valid_from) for part in _parts(written_out(product))]
     content = json.dumps([(part.table, part.canonical()) for part in parts])
@@ -133,6 +136,20 @@ def _product(product: Product, around: Surroundings) -> Iterator[Draft]:
     yield from (part._replace(values=terms_id | part.values) for part in parts)
     for order, rule in enumerate(product.pricing_rules, 1):
         yield _pricing_rule(product, rule, order, around)
+    if product.recipients is not None:
+        keys = {"product_id": product.product_id, "recipient_keys": _recipients(product.recipients)}
+        yield Draft("catalog_product_recipients", keys, product.valid_from)
+        yield from _mailboxes(product.recipients)
+
+
+def _recipients(addresses: Iterable[str]) -> str:
+    return ";".join(sorted(map(email_key, addresses)))
+
+
+def _mailboxes(addresses: Iterable[str]) -> Iterator[Draft]:
+    for address in addresses:
+        mailbox = {"email_key": email_key(address), "email": address.lower()}
+        yield Draft("catalog_recipients", mailbox)
 
 
 def _parts(product: Product) -> Iterator[Draft]:
@@ -153,6 +170,8 @@ def _parts(product: Product) -> Iterator[Draft]:
         "is_immediate_cancellation": product.immediate_cancellation,
         "is_analytics_only": product.is_analytics_only,
         "is_synthetic": settlement.every.is_synthetic,
+        "quota_threshold": product.quota_threshold,
+        "tier_quota_threshold": product.tier_quota_threshold,
     }
     yield Draft("catalog_products", terms)
     for source in sorted(product.sources):
@@ -246,11 +265,16 @@ def _subscription(row: Subscription, catalog: Catalog, zone: ZoneInfo) -> Iterat
         "trial_days": row.trial_days,
         "is_immediate_cancellation": row.immediate_cancellation,
         "test_kind": row.settlement,
-        "audience": row.audience,
+        "audience": "named" if row.named_audience else row.audience[0],
+        "audience_keys": ";".join(sorted(map(subscriber_key, row.named_audience))) or None,
         "replaces_subscription_id": row.replaces,
         "change": plan_change(row, catalog),
+        "quota_threshold": row.quota_threshold,
+        "tier_quota_threshold": row.tier_quota_threshold,
+        "recipient_keys": row.recipients and _recipients(row.recipients),
     }
     yield Draft("catalog_subscriptions", values, started_at)
+    yield from _mailboxes(row.recipients or ())
 
 
 def _cancellation(row: Cancellation, zone: ZoneInfo) -> Iterator[Draft]:
@@ -291,3 +315,13 @@ def _ai_price(row: AiPrice) -> Iterator[Draft]:
         **{f"usd_per_{unit}_token": price.scaleb(-6) for unit, price in row.units.items()},
     }
     yield Draft("ai_price_overrides", values, row.since)
+
+
+def _unit_price(row: UnitPrice) -> Iterator[Draft]:
+    values = {
+        "provider": row.provider.lower(),
+        "model": row.model,
+        "unit": row.unit,
+        "usd_per_unit": row.usd_per_unit,
+    }
+    yield Draft("unit_prices", values, row.since)

@@ -27,6 +27,7 @@ from ingest.catalog.rows import (
     Source,
     Subscriber,
     Subscription,
+    UnitPrice,
     Upgrade,
 )
 from ingest.catalog.values import shown
@@ -74,6 +75,7 @@ class Catalog:
     credentials: tuple[Entry[Credential], ...] = ()
     exchange_rates: tuple[Entry[ExchangeRate], ...] = ()
     ai_prices: tuple[Entry[AiPrice], ...] = ()
+    unit_prices: tuple[Entry[UnitPrice], ...] = ()
 
     @cached_property
     def zones(self) -> dict[str, ZoneInfo]:
@@ -139,6 +141,7 @@ def read_catalog(folder: Path) -> tuple[Catalog, list[Problem]]:
         credentials=_rows(folder, "credentials.csv", Credential, problems),
         exchange_rates=_rows(folder, "exchange_rates.csv", ExchangeRate, problems),
         ai_prices=_rows(folder, "ai_prices.csv", AiPrice, problems),
+        unit_prices=_rows(folder, "unit_prices.csv", UnitPrice, problems),
     )
     return catalog, problems
 

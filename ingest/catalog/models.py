@@ -27,12 +27,14 @@ from ingest.catalog.values import (
     Amount,
     Currency,
     Days,
+    Emails,
     Flag,
     Instant,
     Key,
     Moment,
     Seconds,
     Text,
+    Threshold,
     TrialDays,
     Version,
     Zone,
@@ -123,6 +125,12 @@ class Product(Form):
     """How much a period allows."""
     pricing_rules: tuple[PricingRule, ...] = ()
     """Charges on single transactions, by when these occurred."""
+    quota_threshold: Threshold | None = None
+    """Percentage of the quota at which notice is given, as 80%."""
+    tier_quota_threshold: Threshold | None = None
+    """Percentage of each tier's upper bound at which notice is given, as 50%."""
+    recipients: Emails | None = None
+    """E-mail addresses that notices go to; an empty list takes back those of earlier."""
     examples: tuple[Example, ...] = ()
     """Worked examples, rated again by every check of the catalogue."""
 

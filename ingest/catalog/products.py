@@ -159,6 +159,8 @@ def _setup_fee(product: Product) -> Iterator[Finding]:
 def _quota(product: Product) -> Iterator[Finding]:
     quota = product.quota
     if quota is None:
+        if product.quota_threshold is not None:
+            yield ("quota_threshold",), "is a share of a quota. Give the product one, or remove it"
         return
     findings = (*_quota_effect(quota), *_quota_metric(product, quota))
     yield from ((("quota", *place), text) for place, text in findings)

@@ -115,7 +115,7 @@ def _recordings(rows: list[TableRow], stored: Stored, settled: Settled | None) -
             if row.stated_at is not None:
                 remedy = "Let this row's recorded_at be later, or say that of the row before"
             yield row.problem(f"{text}. {remedy}")
-        elif settled is not None and recorded_at < settled.watermark:
+        elif settled is not None and recorded_at <= settled.watermark:
             text = f"{said}, and all up to {shown_instant(settled.watermark)} is settled without it"
             yield row.problem(f"{text}. Load it with recorded_at set to now")
         last[key] = recorded_at
@@ -166,11 +166,15 @@ def _rule(row: TableRow, stored: Mapping[str, Stored], settled: Settled) -> Iter
 def _subscription(row: TableRow, stored: Stored, settled: Settled) -> Iterator[Problem]:
     """Refuse to change what a settled subscription was: its product, payer and periods."""
     latest = stored.latest_of(row)
-    if latest is None or latest["started_at"] >= settled.watermark:
+    is_its_own = pl.col("subscription_id") == row.values["subscription_id"]
+    # A setup fee is invoiced when the subscription is entered, which may be long before it starts.
+    if latest is None or (
+        latest["started_at"] > settled.watermark and settled.invoices.filter(is_its_own).is_empty()
+    ):
         return
     for column, written in _SETTLED_COLUMNS.items():
         if row.values[column] != latest[column]:
-            so_far = settled.so_far(pl.col("subscription_id") == row.values["subscription_id"])
+            so_far = settled.so_far(is_its_own)
             text = f"cannot change, the subscription is {so_far}. End it and start a new one"
             yield row.document.problem((written,), text)
 

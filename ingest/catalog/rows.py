@@ -10,11 +10,13 @@ from ingest.catalog.values import (
     Amount,
     Currency,
     Email,
+    Emails,
     Flag,
     Instant,
     Moment,
     Names,
     Text,
+    Threshold,
     TrialDays,
     Whole,
     end_instant,
@@ -24,6 +26,9 @@ from ingest.zones import zone
 
 BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 """From when a row holds that says no time of its own."""
+
+
+_AUDIENCES = (("subscriber",), ("organization",))
 
 
 class Row(Form):
@@ -80,14 +85,22 @@ class Subscription(Row):
     trial_days: TrialDays | None = None
     immediate_cancellation: Flag | None = None
     settlement: Literal["5 minutes", "5 minutes synthetic"] | None = None
-    audience: Literal["subscriber", "organization"] = "subscriber"
+    audience: Names = ("subscriber",)
     replaces: Text | None = None
     change: Literal["now", "period_end"] | None = None
+    quota_threshold: Threshold | None = None
+    tier_quota_threshold: Threshold | None = None
+    recipients: Emails | None = None
 
     @property
     def product_id(self) -> str:
         """The id of the product version that is subscribed to."""
         return f"{self.product}@{self.version}"
+
+    @property
+    def named_audience(self) -> tuple[str, ...]:
+        """The subscribers whose events it takes beside its owner's, where it names them."""
+        return () if self.audience in _AUDIENCES else self.audience
 
     def span(self, zone: ZoneInfo) -> tuple[datetime, datetime | None]:
         """Return the half-open time from the start to the expiration, in UTC."""
@@ -180,6 +193,37 @@ class AiPrice(Row):
             "cache_read": self.input if self.cache_read is None else self.cache_read,
             "cache_write": self.input if self.cache_write is None else self.cache_write,
         }
+
+
+class UnitPrice(Row):
+    """What one image, second, minute, character, token or credit of a model costs in USD."""
+
+    provider: Text
+    model: Text
+    unit: Literal[
+        "image",
+        "second",
+        "minute",
+        "character",
+        "credit",
+        "token",
+        "input_token",
+        "output_token",
+        "input_audio_token",
+        "output_audio_token",
+    ]
+    usd_per_unit: Amount
+    valid_from: Moment | None = None
+
+    @property
+    def since(self) -> datetime:
+        """The instant from which the price holds; without one, it always did."""
+        return instant(self.valid_from, zone("UTC")) if self.valid_from else BEGINNING
+
+    @property
+    def identity(self) -> tuple[str, str, str, datetime]:
+        """What no two rows may share."""
+        return (self.provider.lower(), self.model, self.unit, self.since)
 
 
 def _end(moment: Moment | None, zone: ZoneInfo) -> datetime | None:

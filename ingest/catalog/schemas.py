@@ -16,6 +16,7 @@ _QUANTITY = pl.Decimal(19, 6)
 _RATE = pl.Decimal(18, 12)
 _SMALL = pl.Int32()
 _FLAG = pl.Boolean()
+_PERCENT = pl.Decimal(5, 2)
 
 _TRAILING: dict[str, pl.DataType] = {
     "valid_from": _INSTANT,
@@ -208,6 +209,15 @@ TABLES = (
         is_immediate_cancellation=_FLAG,
         is_analytics_only=_FLAG,
         is_synthetic=_FLAG,
+        quota_threshold=_PERCENT,
+        tier_quota_threshold=_PERCENT,
+    ),
+    _table("catalog_recipients", "email_key", email_key=_TEXT, email=_TEXT),
+    _table(
+        "catalog_product_recipients",
+        "product_id valid_from",
+        product_id=_TEXT,
+        recipient_keys=_TEXT,
     ),
     _table(
         "catalog_subscriptions",
@@ -224,8 +234,12 @@ TABLES = (
         is_immediate_cancellation=_FLAG,
         test_kind=_TEXT,
         audience=_TEXT,
+        audience_keys=_TEXT,
         replaces_subscription_id=_TEXT,
         change=_TEXT,
+        quota_threshold=_PERCENT,
+        tier_quota_threshold=_PERCENT,
+        recipient_keys=_TEXT,
     ),
     _table(
         "catalog_cancellations",
@@ -264,5 +278,13 @@ TABLES = (
         usd_per_output_token=_RATE,
         usd_per_cache_read_token=_RATE,
         usd_per_cache_write_token=_RATE,
+    ),
+    _table(
+        "unit_prices",
+        "provider model unit valid_from",
+        provider=_TEXT,
+        model=_TEXT,
+        unit=_TEXT,
+        usd_per_unit=_RATE,
     ),
 )

@@ -60,9 +60,14 @@ def read_stored(lake: Path) -> dict[str, Stored]:
 
 
 def scan(lake: Path, table: Table) -> pl.DataFrame:
-    """Return all rows of a table, in the order of its files."""
+    """Return all rows of a table, in the order of its files.
+
+    A column that was added later is null in what was written before.
+    """
     files = sorted((lake / table.name).glob("*.parquet"))
-    return pl.read_parquet(files) if files else pl.DataFrame(schema=table.schema)
+    if not files:
+        return pl.DataFrame(schema=table.schema)
+    return pl.read_parquet(files, schema=table.schema, missing_columns="insert")
 
 
 def _read(lake: Path, table: Table) -> Stored:

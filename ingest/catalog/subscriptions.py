@@ -35,6 +35,8 @@ def subscription_problems(catalog: Catalog, broken: Collection[str]) -> Iterator
         if entry.form.product_id in catalog.zones:
             yield from _times(entry, catalog, first_terms[entry.form.product_id])
             yield from _overrides(entry)
+            if "subscribers" not in broken:
+                yield from _audience(entry, catalog)
             yield from _plan_change(entry, catalog, broken)
     yield from _successors(catalog)
     yield from _cancellations(catalog)
@@ -78,7 +80,7 @@ def _times(
 
 def _overrides(entry: Entry[Subscription]) -> Iterator[Problem]:
     row = entry.form
-    if row.audience == "organization" and row.organization_id is None:
+    if row.audience != ("subscriber",) and row.organization_id is None:
         text = "is missing. Name the organization that is the audience"
         yield entry.problem(("organization_id",), text)
     if row.change is not None and row.replaces is None:
@@ -87,6 +89,14 @@ def _overrides(entry: Entry[Subscription]) -> Iterator[Problem]:
     if row.trial_days and row.replaces is not None:
         text = "is a trial, and what replaces a subscription has none. Leave it empty"
         yield entry.problem(("trial_days",), text)
+
+
+def _audience(entry: Entry[Subscription], catalog: Catalog) -> Iterator[Problem]:
+    known = {each.form.subscriber_id for each in catalog.subscribers}
+    for name in entry.form.named_audience:
+        if name not in known:
+            text = unknown(name, known | {"organization"}, "subscriber")
+            yield entry.problem(("audience",), text)
 
 
 def _plan_change(

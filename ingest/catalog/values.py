@@ -32,6 +32,8 @@ _OFFSET = r"(Z|[+-][0-9]{2}:[0-9]{2})"
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _ASCII_LOWER = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
 _LONGEST_SHOWN = 60
+_WHOLE_PERCENT = 100
+_PERCENT_STEP = Decimal("0.01")
 _LONGEST_SECONDS = 366 * 86400
 
 
@@ -103,6 +105,11 @@ def _parse_email(value: object) -> str:
     return text
 
 
+def _parse_emails(value: object) -> tuple[str, ...]:
+    listed = value if isinstance(value, list) else _parse_names(value)
+    return tuple(dict.fromkeys(map(_parse_email, listed)))
+
+
 def _parse_names(value: object) -> tuple[str, ...]:
     return tuple(name.strip() for name in _parse_text(value).split(";") if name.strip())
 
@@ -125,6 +132,14 @@ def _parse_bound(value: object) -> Decimal | None:
 
 def _parse_percent(value: object) -> Decimal:
     return Decimal(_percent_text(value).removesuffix("%"))
+
+
+def _parse_threshold(value: object) -> Decimal:
+    percent = _parse_percent(value)
+    if not 0 < percent <= _WHOLE_PERCENT or percent != percent.quantize(_PERCENT_STEP):
+        text = "is no share to give notice at. Write more than 0% and at most 100%"
+        raise ValueError(f"{shown(value)} {text}, with two decimals at most")
+    return percent
 
 
 def _parse_seconds(value: object) -> int:
@@ -227,6 +242,12 @@ Values = Annotated[
 """One text, or a list of them."""
 Names = Annotated[tuple[str, ...], PlainValidator(_parse_names)]
 Email = Annotated[str, PlainValidator(_parse_email)]
+Emails = Annotated[
+    tuple[str, ...],
+    PlainValidator(_parse_emails),
+    WithJsonSchema({"type": "array", "items": {"type": "string", "format": "email"}}),
+]
+"""E-mail addresses: a list, or a text with `;` between."""
 Key = Annotated[
     str,
     PlainValidator(_matched(_KEY, "is not a key. Use small letters, digits and -")),
@@ -247,6 +268,8 @@ Bound = Annotated[
     Decimal | None, PlainValidator(_parse_bound), _number_schema(f"{_AMOUNT}|unlimited")
 ]
 Percent = Annotated[Decimal, PlainValidator(_parse_percent), _text_schema(_PERCENT)]
+Threshold = Annotated[Decimal, PlainValidator(_parse_threshold), _text_schema(_PERCENT)]
+"""A percentage above 0 and up to 100."""
 Seconds = Annotated[int, PlainValidator(_parse_seconds), _text_schema(_DURATION)]
 Whole = Annotated[int, PlainValidator(_parse_whole), WithJsonSchema({"type": "integer"})]
 Days = Annotated[int, PlainValidator(_parse_days), WithJsonSchema({"type": "integer"})]

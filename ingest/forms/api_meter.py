@@ -1,23 +1,25 @@
 """The body of `POST /meter/v1/api/meter`: one API call with its metering elements."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 
-from ingest.event import Event, elements_of, identifier, required, text_of, time_of
+from ingest.event import Event, Identity, elements_of, required, text_of
 from ingest.forms import identity
+from ingest.forms.fields import Fields
 from ingest.refusal import Refusal
 from ingest.strict_json import Json
 
-_COLUMNS = identity.FIELDS | frozenset(
+COLUMNS = identity.FIELDS | frozenset(
     {
         "transactionId",
         "requestTime",
         "currentMillis",
         "application",
+        "clientId",
         "productKey",
         "source",
         "sourceId",
         "elements",
+        "metadata",
         "platformAPIKey",
         "requestHeaders",
         "responseHeaders",
@@ -31,26 +33,57 @@ def read(record: Mapping[str, Json]) -> Event:
     """Return the event that a metered API call tells; `application` is the credential.
 
     Raises:
-        Refusal: where the method or the response code is missing, or an element has no name.
+        Refusal: where the method or the response code is missing, an element has no name, or a
+            field is bad.
     """
-    required(record, "method")
-    required(record, "responseCode")
-    who = identity.read(record)
-    return Event(
-        source_kind="api",
-        source_id=identifier(record, "sourceId") or identifier(record, "source") or "api",
-        event_id=identifier(record, "transactionId"),
-        occurred_at=time_of(record, "requestTime", "currentMillis"),
-        identity=replace(
-            who,
-            credential=identifier(record, "application") or who.credential,
-            product_name=identifier(record, "productKey") or who.product_name,
-        ),
-        elements=elements_of(record, _COLUMNS) | _elements(record.get("elements")),
+    said = Fields(record)
+    said.required("method")
+    said.required("responseCode")
+    event = Event(
+        "api",
+        said.identifier("sourceId") or said.identifier("source") or "api",
+        said.identifier("transactionId"),
+        said.time("requestTime", "currentMillis"),
+        read_identity(said),
+        read_elements(said),
+    )
+    said.refuse_faults()
+    return event
+
+
+def read_identity(said: Fields) -> Identity:
+    """Return who a call of the v1 forms is from."""
+    who = identity.read(said)
+    return Identity(
+        who.subscription_id,
+        said.identifier("application") or said.identifier("clientId") or who.credential,
+        who.credential_name,
+        who.subscriber_id,
+        who.email,
+        who.organization_name,
+        said.identifier("productKey") or who.product_name,
     )
 
 
-def _elements(listed: Json) -> dict[str, str]:
+def read_elements(said: Fields, columns: frozenset[str] = COLUMNS) -> dict[str, str]:
+    """Return the elements of a call: its fields, its `metadata`, and those that are listed."""
+    listed = said.attempt("elements", lambda: _listed(said.record.get("elements")))
+    return _metadata(said) | said.elements(columns) | (listed or {})
+
+
+def _metadata(said: Fields) -> dict[str, str]:
+    """Return the pairs of `k=v,k=v`, which is how older clients send elements, or else the text."""
+    text = text_of(said.record.get("metadata"))
+    if not text:
+        return {}
+    pairs = [pair.partition("=") for pair in text.split(",")]
+    made = {name.strip(): value.strip() for name, _, value in pairs}
+    is_list_of_pairs = len(made) == len(pairs) and all(made) and all(sign for _, sign, _ in pairs)
+    kept: Mapping[str, Json] = dict(made) if is_list_of_pairs else {"metadata": text}
+    return said.attempt("metadata", lambda: elements_of(kept, frozenset())) or {}
+
+
+def _listed(listed: Json) -> dict[str, str]:
     if listed is None:
         return {}
     # A CSV or Parquet file gives the elements as columns, the API as a list of pairs.
@@ -58,7 +91,7 @@ def _elements(listed: Json) -> dict[str, str]:
         return elements_of(listed, frozenset())
     if not isinstance(listed, list):
         raise Refusal("bad_element", "elements must be a list of {name, value}")
-    made: dict[str, str] = {}
+    made: dict[str, Json] = {}
     for item in listed:
         name = required(item, "name") if isinstance(item, dict) else None
         if name is None or not isinstance(item, dict):
@@ -66,4 +99,4 @@ def _elements(listed: Json) -> dict[str, str]:
         if name in made:
             raise Refusal("bad_element", f"the element '{name}' is given twice")
         made[name] = text_of(item.get("value")) or ""
-    return made
+    return elements_of(made, frozenset())

@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 
-from ingest.event import Event, elements_of, identifier, time_of
+from ingest.event import Event
 from ingest.forms import identity
-from ingest.refusal import Refusal
+from ingest.forms.fields import Fields
 from ingest.strict_json import Json
 
 
@@ -12,16 +12,19 @@ def read(record: Mapping[str, Json]) -> Event:
     """Return the event that a generic body tells.
 
     Raises:
-        Refusal: where the payload is no object.
+        Refusal: where the payload is no object, or a field is bad.
     """
-    payload = record.get("payload")
-    if not isinstance(payload, dict):
-        raise Refusal("missing_field", "payload must be an object")
-    return Event(
-        source_kind="event",
-        source_id=identifier(record, "sourceId") or "event",
-        event_id=identifier(record, "transactionId"),
-        occurred_at=time_of(record, "requestTime", "timestamp"),
-        identity=identity.read(record),
-        elements=elements_of(payload, frozenset()),
+    said = Fields(record)
+    if not isinstance(record.get("payload"), dict):
+        said.fault("payload", "missing_field", "payload must be an object")
+        said.refuse_faults()
+    event = Event(
+        "event",
+        said.identifier("sourceId") or "event",
+        said.identifier("transactionId"),
+        said.time("requestTime", "timestamp"),
+        identity.read(said),
+        said.below("payload").elements(),
     )
+    said.refuse_faults()
+    return event

@@ -1,10 +1,7 @@
 """Who an event is from, as Revenium's clients say it: nested, or by the older flat names."""
 
-from collections.abc import Mapping
-
-from ingest.event import Identity, identifier
-from ingest.refusal import Refusal
-from ingest.strict_json import Json
+from ingest.event import Identity
+from ingest.forms.fields import Fields
 
 FIELDS = frozenset(
     {
@@ -21,27 +18,22 @@ FIELDS = frozenset(
 )
 
 
-def read(record: Mapping[str, Json]) -> Identity:
-    """Return the identity in a record of the v2 forms."""
-    subscriber = _object(record, "subscriber")
-    credential = _object(subscriber, "credential")
+def read(said: Fields, credential: str | None = None) -> Identity:
+    """Return the identity in a record of the v2 forms.
+
+    Args:
+        said: the record.
+        credential: what the form says otherwise; it goes before what is said here.
+    """
+    subscriber = said.below("subscriber")
+    nested = subscriber.below("credential")
     return Identity(
-        subscription_id=identifier(record, "subscriptionId"),
-        credential=identifier(credential, "value") or identifier(record, "subscriberCredential"),
-        credential_name=identifier(credential, "name"),
-        subscriber_id=identifier(subscriber, "id") or identifier(record, "subscriberId"),
-        email=identifier(subscriber, "email") or identifier(record, "subscriberEmail"),
+        said.identifier("subscriptionId"),
+        credential or nested.identifier("value") or said.identifier("subscriberCredential"),
+        nested.identifier("name"),
+        subscriber.identifier("id") or said.identifier("subscriberId"),
+        subscriber.identifier("email") or said.identifier("subscriberEmail"),
         # The fields that end in Id are deprecated and carry names.
-        organization_name=identifier(record, "organizationName")
-        or identifier(record, "organizationId"),
-        product_name=identifier(record, "productName") or identifier(record, "productId"),
+        said.identifier("organizationName") or said.identifier("organizationId"),
+        said.identifier("productName") or said.identifier("productId"),
     )
-
-
-def _object(record: Mapping[str, Json], name: str) -> Mapping[str, Json]:
-    value = record.get(name)
-    if value is None:
-        return {}
-    if not isinstance(value, dict):
-        raise Refusal("bad_identifier", f"{name} must be an object")
-    return value

@@ -1,29 +1,35 @@
+import json
 import random
-from dataclasses import fields, replace
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
-from typing import Any
+from pathlib import Path
+from typing import Any, get_args
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ingest import event as events
 from ingest import keys
 from ingest.event import (
+    CLOCK_SKEW,
     MAX_IDENTIFIER,
     AiUsage,
     Event,
     Identity,
+    Series,
     elements_of,
+    event_columns,
     identifier,
-    identity_keys,
     instant,
     number,
     required,
     text_of,
     time_of,
 )
-from ingest.refusal import Refusal
+from ingest.refusal import Reason, Refusal
 
 EVENT = Event(
     source_kind="ai",
@@ -32,8 +38,10 @@ EVENT = Event(
     occurred_at=datetime(2026, 1, 1, tzinfo=UTC),
     identity=Identity(subscriber_id="dev-003"),
     elements={"region": "eu", "bytes": "12"},
-    ai=AiUsage("anthropic", "claude", 1, 2, 0, 0, None),
+    ai=AiUsage("anthropic", "claude", 1, 2, 0, 0),
 )
+
+NOW = datetime(2026, 1, 1, 0, 0, 1, tzinfo=UTC)
 
 NO_TIMES = [
     ("2026-01-01", "bad_time"),
@@ -177,7 +185,8 @@ def test_the_content_hash_does_not_depend_on_the_order_of_keys() -> None:
     hashes = set()
     for seed in range(5):
         mixed = random.Random(seed).sample(names, len(names))
-        hashes.add(replace(EVENT, elements=dict.fromkeys(mixed, "1")).content_hash())
+        event = msgspec.structs.replace(EVENT, elements=dict.fromkeys(mixed, "1"))
+        hashes.add(event.content_hash())
     assert len(hashes) == 1
 
 
@@ -189,11 +198,14 @@ def test_the_content_hash_differs_if_any_value_differs() -> None:
         "occurred_at": datetime(2026, 1, 1, 0, 0, 0, 1, tzinfo=UTC),
         "identity": Identity(subscriber_id="dev-004"),
         "elements": {"region": "eu", "bytes": "13"},
-        "ai": AiUsage("anthropic", "claude", 1, 2, 0, 0, Decimal("0.1")),
+        "ai": AiUsage("anthropic", "claude", 1, 3, 0, 0),
+        "sent_cost": Decimal("0.1"),
         "is_billing_skipped": True,
+        "part": "request",
+        "series": Series("s", "bytes", Decimal(1)),
     }
-    assert {*others, "element_numbers"} == {field.name for field in fields(Event)}
-    changed = [replace(EVENT, **{name: value}) for name, value in others.items()]
+    assert {*others} == {*Event.__struct_fields__}
+    changed = [msgspec.structs.replace(EVENT, **{name: value}) for name, value in others.items()]
     assert len({event.content_hash() for event in [EVENT, *changed]}) == len(others) + 1
 
 
@@ -244,18 +256,17 @@ def test_what_is_required_must_be_there() -> None:
 
 
 def test_names_and_secrets_become_keys_and_stay_apart() -> None:
-    columns = identity_keys(
-        Identity(
-            subscription_id="sub-1",
-            credential="sk-secret",
-            credential_name="main",
-            subscriber_id="dev-003",
-            email="Dev@Example.com",
-            organization_name="org-03",
-            product_name="Starter",
-        )
+    who = Identity(
+        subscription_id="sub-1",
+        credential="sk-secret",
+        credential_name="main",
+        subscriber_id="dev-003",
+        email="Dev@Example.com",
+        organization_name="org-03",
+        product_name="Starter",
     )
-    assert columns == {
+    columns = event_columns(msgspec.structs.replace(EVENT, identity=who), "tx-1", NOW)
+    expected = {
         "subscription_id": "sub-1",
         "credential_key": keys.credential_key("sk-secret"),
         "credential_name": "main",
@@ -264,7 +275,9 @@ def test_names_and_secrets_become_keys_and_stay_apart() -> None:
         "organization_name": "org-03",
         "product_name": "Starter",
     }
-    assert set(identity_keys(Identity()).values()) == {None}
+    assert {name: columns[name] for name in expected} == expected
+    nobody = event_columns(msgspec.structs.replace(EVENT, identity=Identity()), "tx-1", NOW)
+    assert {nobody[name] for name in expected} == {None}
 
 
 @pytest.mark.parametrize(
@@ -280,3 +293,85 @@ def test_names_and_secrets_become_keys_and_stay_apart() -> None:
 )
 def test_two_identities_never_share_a_key(one: tuple[str, str], other: tuple[str, str]) -> None:
     assert keys.event_key(*one) != keys.event_key(*other)
+
+
+@given(st.from_regex(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{3})?Z", fullmatch=True))
+def test_the_usual_way_to_write_a_time_is_read_like_any_other(text: str) -> None:
+    def read(said: str) -> datetime | str:
+        try:
+            return instant(said, "t")
+        except Refusal as refusal:
+            return refusal.reason
+
+    assert read(text) == read(text.replace("Z", "+00:00"))
+
+
+WHOLE = Event(
+    source_kind="ai",
+    source_id="gateway",
+    event_id="tx-1",
+    occurred_at=datetime(2026, 1, 1, microsecond=5, tzinfo=UTC),
+    identity=Identity("sub", "ck", "main", "u", "u@example.com", "Acme", "Starter"),
+    elements={"b": "1.50", "a": "12", "text": "eins \U0001f600", "high": "1e3", "none": ""},
+    ai=AiUsage("openai", "gpt", 1, None, 0, 2),
+    sent_cost=Decimal("0E-12"),
+    is_billing_skipped=True,
+    part="request",
+)
+
+
+@pytest.mark.parametrize("event", [EVENT, WHOLE, msgspec.structs.replace(WHOLE, occurred_at=None)])
+def test_a_line_holds_the_lake_s_columns_of_the_event(event: Event) -> None:
+    line = event.line("tx-1", NOW)
+    assert b"\n" not in line
+    said = json.loads(line)
+    columns = event_columns(event, "tx-1", NOW)
+    assert said.keys() <= columns.keys()
+    for name, value in columns.items():
+        told = said.get(name)
+        if name == "known_at":
+            assert told is None
+        elif isinstance(value, datetime):
+            assert datetime.fromisoformat(told) == value
+        elif name == "sent_cost" and value is not None:
+            assert (told, Decimal(told)) == ("0.000000000000", value)
+        elif name == "element_numbers":
+            assert sorted((key, Decimal(text)) for key, text in told.items()) == value
+        elif name == "elements":
+            assert sorted(told.items()) == value
+        else:
+            assert told == value
+
+
+def test_a_line_tells_no_secret_and_no_address() -> None:
+    line = WHOLE.line("tx-1", NOW).decode()
+    assert [secret for secret in ('"ck"', "u@example.com", '"u"') if secret in line] == []
+
+
+def test_a_line_is_named_by_the_id_that_was_made() -> None:
+    event = msgspec.structs.replace(EVENT, event_id=None)
+    said = json.loads(event.line("made-1", NOW))
+    assert (said["event_id"], said["event_key"]) == ("made-1", keys.event_key("ai", "made-1"))
+    assert said["content_hash"] == event.content_hash()
+
+
+@pytest.mark.parametrize("make", [Event.line, event_columns])
+def test_an_event_may_be_as_much_ahead_as_clocks_differ(
+    make: Callable[[Event, str, datetime], object],
+) -> None:
+    assert EVENT.occurred_at is not None
+    make(EVENT, "tx-1", EVENT.occurred_at - CLOCK_SKEW)
+    with pytest.raises(Refusal) as refused:
+        make(EVENT, "tx-1", EVENT.occurred_at - CLOCK_SKEW - timedelta(microseconds=1))
+    assert refused.value.reason == "future"
+
+
+def test_every_word_of_the_vocabulary_is_some_refusal_s() -> None:
+    written = "".join(
+        path.read_text(encoding="utf-8")
+        for path in Path(events.__file__).parent.rglob("*.py")
+        if path.name != "refusal.py"
+    )
+    reasons = get_args(Reason)
+    assert len(reasons) == len(set(reasons))
+    assert [reason for reason in reasons if f'"{reason}"' not in written] == []

@@ -1,6 +1,7 @@
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,12 @@ PAYMENT = {
     "invoice_id": "S-1-0001",
     "status": "paid",
     "paid_at": "2026-03-02T10:00:00+01:00",
+}
+REFUND = {
+    "fact": "refund",
+    "invoice_id": "S-1-0001",
+    "amount": "12.5",
+    "refunded_at": "2026-03-04T10:00:00Z",
 }
 VOID = {
     "fact": "void",
@@ -58,6 +65,26 @@ def test_a_payment_is_known_when_it_was_paid_unless_it_says_otherwise(lake: Lake
     ]
 
 
+def test_a_refund_is_known_when_it_was_made_and_says_how_much(lake: Lake) -> None:
+    assert landed(lake, REFUND, REFUND | {"amount": 3}).landed_count == 2
+    made_at = datetime(2026, 3, 4, 10, tzinfo=UTC)
+    assert [
+        (row["invoice_id"], row["amount"], row["refunded_at"], row["known_at"], row["paid_at"])
+        for row in lake.table("facts")
+    ] == [
+        ("S-1-0001", Decimal("12.5"), made_at, made_at, None),
+        ("S-1-0001", Decimal(3), made_at, made_at, None),
+    ]
+
+
+def test_facts_of_before_there_were_refunds_are_read_with_later_ones(lake: Lake) -> None:
+    landed(lake, PAYMENT)
+    (old,) = (path for path in (lake.folder / "facts").iterdir() if path.stem != "schema")
+    table = ingest.lake.read(old).drop_columns(["amount", "refunded_at"])
+    ingest.lake.write(table, old)
+    assert landed(lake, PAYMENT, REFUND) == FactsReport(landed_count=1, known_count=1)
+
+
 def test_a_fact_counts_once_however_often_and_in_whatever_file_it_is_said(lake: Lake) -> None:
     assert landed(lake, PAYMENT, PAYMENT, VOID) == FactsReport(landed_count=2, known_count=1)
     before = lake_fingerprint(lake.folder)
@@ -84,7 +111,7 @@ def test_a_correction_names_the_event_as_the_landing_does(lake: Lake) -> None:
 def test_what_reaches_back_into_settled_time_is_known_now(lake: Lake) -> None:
     record_settlement(lake.folder, as_of=MARCH, build_id="b", settled_at=NOW)
     early = {"received_at": "2026-02-28T23:59:59Z"}
-    landed(lake, VOID_EVENT | early, AMENDMENT | early, VOID)
+    landed(lake, VOID_EVENT | early, AMENDMENT | {"received_at": f"{MARCH:%FT%TZ}"}, VOID)
     known = {row["fact"]: row["known_at"] for row in lake.table("facts")}
     assert known == {
         "void_event": NOW,
@@ -97,8 +124,17 @@ def test_what_reaches_back_into_settled_time_is_known_now(lake: Lake) -> None:
 @pytest.mark.parametrize(
     ("wrong", "told"),
     [
-        ({"fact": "refund"}, "fact 'refund' is none of payment, void, void_event, amend_event"),
-        ({}, "fact is missing: it is one of payment, void, void_event, amend_event"),
+        ({"fact": "gift"}, "fact 'gift' is none of payment, refund, void, void_event, amend_event"),
+        ({}, "fact is missing: it is one of payment, refund, void, void_event, amend_event"),
+        (REFUND | {"amount": None}, "amount is missing; write what was given back"),
+        (REFUND | {"amount": "-5.00"}, "amount '-5.00' is no amount"),
+        (REFUND | {"amount": "0.00"}, "amount '0.00' is no amount"),
+        (REFUND | {"amount": "1.00001"}, "amount '1.00001' is no amount"),
+        (REFUND | {"refunded_at": None}, "refunded_at is missing; say when it was given back"),
+        (
+            REFUND | {"received_at": "2026-03-01T00:00:00Z"},
+            "refunded at 2026-03-04 10:00:00+00:00, but known at 2026-03-01 00:00:00+00:00 already",
+        ),
         (PAYMENT | {"status": "settled"}, "status 'settled' is none of paid, pending, failed"),
         (PAYMENT | {"paid_at": "2026-03-02"}, "paid_at '2026-03-02' is no ISO 8601 time"),
         (PAYMENT | {"paid_at": None}, "paid_at is missing; say when it was paid"),

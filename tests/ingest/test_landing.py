@@ -373,14 +373,16 @@ def test_a_historical_load_before_the_watermark_is_refused_whole(lake: Lake) -> 
     settled = JANUARY + timedelta(days=31)
     record_settlement(lake.folder, as_of=settled, build_id="b", settled_at=settled)
     files = lake.files()
-    path = lake.write(ndjson([event("early"), event("in time", requestTime=settled.isoformat())]))
-    with pytest.raises(LandingError, match=r"1 events .* 2026-02-01T00:00:00Z.*nothing was landed"):
+    exactly = event("edge", requestTime=settled.isoformat())
+    later = (settled + timedelta(microseconds=1)).isoformat()
+    path = lake.write(ndjson([event("early"), exactly, event("in time", requestTime=later)]))
+    with pytest.raises(LandingError, match=r"2 events .* 2026-02-01T00:00:00Z.*nothing was landed"):
         lake.land(path, LandingRules(received_at="occurred"))
     assert lake.files() == files
 
-    assert lake.land(path).landed_count == 2
-    exactly = lake.write(ndjson([event("edge", requestTime=settled.isoformat())]), "edge.ndjson")
-    assert lake.land(exactly, LandingRules(received_at="occurred")).landed_count == 1
+    assert lake.land(path).landed_count == 3
+    after = lake.write(ndjson([event("after", requestTime=later)]), "after.ndjson")
+    assert lake.land(after, LandingRules(received_at="occurred")).landed_count == 1
 
 
 def test_a_told_form_is_taken_for_every_record(lake: Lake) -> None:
@@ -473,7 +475,7 @@ def test_what_lands_after_a_settlement_has_begun_is_known_after_it(lake: Lake) -
     record_settlement(lake.folder, as_of=NOW + timedelta(seconds=10), build_id="b", settled_at=NOW)
     lake.land(lake.write('{"transactionId": "e", "payload": {"units": 1}}'))
     (event,) = lake.events()
-    assert event["known_at"] == NOW + timedelta(seconds=10)
+    assert event["known_at"] == NOW + timedelta(seconds=10, microseconds=1)
 
 
 def test_a_file_of_the_inbox_is_taken_once_it_is_no_longer_written(tmp_path: Path) -> None:

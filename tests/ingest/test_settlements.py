@@ -96,7 +96,22 @@ def test_a_segment_that_is_acknowledged_but_not_landed_holds_the_close(paths: Da
 
     with pytest.raises(SettlementError, match=r"from 2026-02-01T00:59:59\.500000Z.*land it first"):
         refuse_unsettleable(paths, FEBRUARY, now=NOW)
-    refuse_unsettleable(paths, opened, now=NOW)
+    with pytest.raises(SettlementError, match=r"from 2026-02-01T00:59:59\.500000Z"):
+        refuse_unsettleable(paths, opened, now=NOW)
+    refuse_unsettleable(paths, opened - timedelta(microseconds=1), now=NOW)
+
+
+def test_a_segment_that_is_appended_to_holds_the_close_once_it_has_content(
+    paths: DataPaths,
+) -> None:
+    folder = paths.landing / "open"
+    folder.mkdir(parents=True)
+    path = folder / "20260201T005959500000Z-a.ndjson"
+    path.touch()
+    assert oldest_unlanded(paths.landing) is None
+    path.write_bytes(b"{")
+    with pytest.raises(SettlementError, match="A server that runs seals what it is writing"):
+        refuse_unsettleable(paths, FEBRUARY, now=NOW)
 
 
 def test_a_file_that_is_no_segment_is_named_and_holds_the_close_too(paths: DataPaths) -> None:

@@ -1,4 +1,5 @@
 import json
+import random
 import time
 from collections.abc import Callable
 from decimal import Decimal
@@ -7,8 +8,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ingest import strict_json
 from ingest.refusal import Refusal
-from ingest.strict_json import MAX_BYTES, MAX_DEPTH, check, distinct, parse, shortest_decimal
+from ingest.strict_json import (
+    MAX_BYTES,
+    MAX_DEPTH,
+    check,
+    distinct,
+    parse,
+    parse_value,
+    read_strictly,
+    shortest_decimal,
+)
+from tests.wire.recorded import recorded_requests
 
 BOUND_SECONDS = 2.0
 
@@ -128,3 +140,136 @@ def test_a_check_of_values_from_other_formats_ends_at_the_depth_limit(
 def test_what_a_json_writer_writes_is_read_as_it_was(record: dict[str, object]) -> None:
     assert parse(json.dumps(record)) == record
     assert parse(json.dumps(record, ensure_ascii=False)) == record
+
+
+BODIES = [
+    json.dumps(json.loads(request.content), separators=separators, indent=indent)
+    for request in recorded_requests()
+    if not request.is_protobuf
+    for separators, indent in [((",", ":"), None), ((", ", ": "), None), ((",", " : "), 1)]
+]
+TROUBLE = [
+    *(
+        '"a":1,"a":2',
+        '"":1,"":2',
+        '{"a":',
+        "[" * 40,
+        "]" * 40,
+        "{}",
+        "[]",
+        "null",
+        "true",
+        "\\u0061",
+    ),
+    *(
+        "\\ud800",
+        "\\ud83d\\ude00",
+        "\\u0000",
+        '\\"',
+        "\\",
+        "\\/",
+        '"',
+        '":',
+        '" :',
+        '"\t:',
+        ":",
+        ",",
+        " ",
+    ),
+    *(
+        "\x00",
+        "\x01",
+        "\ufeff",
+        "\u2028",
+        "\ud800",
+        "\ud83d\ude00",
+        "é",
+        "\r\n",
+        "NaN",
+        "-Infinity",
+    ),
+    *("1e400", "1E5", "-0", "-0.0", "1.10", "0.10e-2", "1e-99999999", "01", "+1", ".5", "5.", "-"),
+    *("9" * 18, "9" * 19, "9" * 20, "9" * 60, "9" * 61, "-" + "9" * 59, "-" + "9" * 60),
+    *("0." + "9" * 58, "0." + "9" * 59, "1e60", "1e61", "1e+0060", "1e-61"),
+]
+
+
+def said_by(read: Callable[[str], object], text: str) -> str:
+    """Return all that a reader says of a text: types, digits, order, or why it refuses."""
+    try:
+        return repr(read(text))
+    except Refusal as refusal:
+        return str(refusal)
+
+
+def mutated(body: str, rng: random.Random) -> str:
+    for _ in range(rng.randint(1, 3)):
+        start = rng.randrange(len(body) + 1)
+        end = rng.choice([start, start, start + 1, rng.randrange(len(body) + 1)])
+        inserted = rng.choice([*TROUBLE, "", body[start : start + 20]])
+        body = body[:start] + inserted + body[max(start, end) if end < start + 60 else start :]
+    return body
+
+
+def written(rng: random.Random, levels: int = 4) -> str:
+    """Write JSON as no writer would: keys of few letters, spaces, escapes, strange numbers."""
+    kind = rng.random()
+    space = rng.choice(["", "", "", " ", "\t", "\n"])
+    if levels and kind < 0.4:
+        keys = [
+            rng.choice(["a", "b", "\\u0061", "", '\\"', ":", '\\":'])
+            for _ in range(rng.randint(0, 3))
+        ]
+        members = [f'"{key}"{space}:{written(rng, levels - 1)}' for key in keys]
+        return "{" + ",".join(members) + space + "}"
+    if levels and kind < 0.55:
+        return "[" + ",".join(written(rng, levels - 1) for _ in range(rng.randint(0, 3))) + "]"
+    if kind < 0.75:
+        return space + rng.choice(
+            ["0", "-0", "1.10", "1E5", "-1e-7", "true", "null", "9" * 19, "1e61"]
+        )
+    ending = rng.choice(["", ":", '\\":', "x"])
+    return f'"{rng.choice(TROUBLE)}{ending}"{space}'
+
+
+def test_the_fast_path_says_of_every_mutated_text_what_the_strict_reader_says() -> None:
+    rng = random.Random(1)
+    for _ in range(12_000):
+        text = mutated(rng.choice(BODIES), rng)
+        assert said_by(parse_value, text) == said_by(read_strictly, text), text
+
+
+def test_the_fast_path_says_of_every_strangely_written_text_what_the_strict_reader_says() -> None:
+    rng = random.Random(2)
+    for _ in range(12_000):
+        text = written(rng)
+        assert said_by(parse_value, text) == said_by(read_strictly, text), text
+
+
+@pytest.mark.parametrize("token", TROUBLE)
+@pytest.mark.parametrize(
+    "place", ["{}", '{{"a":{}}}', '{{"a":"{}"}}', '{{"{}":1,"a":2}}', '{{"a":[{}]}}']
+)
+def test_the_fast_path_says_the_same_of_every_trouble(token: str, place: str) -> None:
+    text = place.format(token)
+    assert said_by(parse_value, text) == said_by(read_strictly, text)
+
+
+def test_what_real_clients_send_takes_the_fast_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(strict_json, "read_strictly", None)
+    compact = [body for body in BODIES if " :" not in body]
+    assert all(parse(body) == json.loads(body, parse_float=Decimal) for body in compact)
+
+
+def test_bytes_are_read_as_utf8() -> None:
+    assert parse('{"a":"é"}'.encode()) == {"a": "é"}
+    with pytest.raises(Refusal) as refused:
+        parse(b'{"a":"\xff"}')
+    assert refused.value.reason == "not_utf8"
+
+
+def test_a_value_may_be_read_up_to_a_size_of_its_own() -> None:
+    text = "[" + ",".join(["1"] * 10) + "]"
+    assert parse_value(text, len(text)) == [1] * 10
+    with pytest.raises(Refusal, match="at most 20 are read"):
+        parse_value(text, 20)

@@ -208,7 +208,7 @@ def test_files_that_would_not_be_read_are_refused(catalog: Path) -> None:
     known = (
         "organizations.csv, subscribers.csv, sources.csv, metering_elements.csv, "
         "subscriptions.csv, cancellations.csv, upgrades.csv, credentials.csv, exchange_rates.csv, "
-        "ai_prices.csv"
+        "ai_prices.csv, unit_prices.csv"
     )
     for name in ("subscriptiones.csv", "fx.csv", "extra.yaml", "products/extra.yml"):
         (catalog / name).touch()

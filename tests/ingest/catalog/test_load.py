@@ -17,6 +17,7 @@ SETTLED = datetime(2026, 4, 1, tzinfo=UTC)
 NOW = datetime(2026, 4, 10, 12, tzinfo=UTC)
 LATER = datetime(2026, 4, 11, 12, tzinfo=UTC)
 AUGUST = datetime(2026, 8, 1, tzinfo=UTC)
+LATE_IN_AUGUST = datetime(2026, 8, 20, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -56,7 +57,7 @@ def test_a_second_load_of_the_same_writes_nothing(catalog: Path, lake: Path) -> 
     written = files(lake)
     second = load(catalog, lake, NOW, SETTLED)
     assert files(lake) == written
-    assert sum(first.rows_new.values()) == sum(second.rows_known.values()) == 86
+    assert sum(first.rows_new.values()) == sum(second.rows_known.values()) == 92
     assert sum(first.rows_known.values()) == sum(second.rows_new.values()) == 0
     assert second.version == first.version == catalog_version(lake)
     assert len(second.version) == 12
@@ -115,7 +116,7 @@ def test_a_row_that_was_replaced_does_not_count_as_kept(
 
 def test_a_dry_run_counts_and_writes_nothing(catalog: Path, lake: Path) -> None:
     report = load_catalog(catalog, lake, recorded_at=None, watermark=None, dry_run=True)
-    assert sum(report.rows_new.values()) == 86
+    assert sum(report.rows_new.values()) == 92
     assert not lake.exists()
 
 
@@ -166,6 +167,7 @@ def test_parquet_types_are_those_that_both_engines_read_alike(catalog: Path, lak
         pl.Decimal(28, 4): pa.decimal128(28, 4),
         pl.Decimal(19, 6): pa.decimal128(19, 6),
         pl.Decimal(18, 12): pa.decimal128(18, 12),
+        pl.Decimal(5, 2): pa.decimal128(5, 2),
     }
     for table in TABLES:
         for path in (lake / table.name).glob("*.parquet"):
@@ -271,6 +273,17 @@ def test_what_a_settled_subscription_was_does_not_change(
     )
 
 
+def test_a_subscription_with_a_setup_invoice_does_not_change_though_it_is_to_begin(
+    catalog: Path, lake: Path, edit: Edit
+) -> None:
+    load(catalog, lake)
+    settled = datetime(2026, 1, 10, tzinfo=UTC)
+    edit("subscriptions.csv", "anna,acme", "anna,")
+    issue(lake, ("sub-1-setup", "sub-1", "summaries@1.0.0", datetime(2026, 1, 15, tzinfo=UTC)))
+    (line,) = refusal(catalog, lake, NOW, settled)
+    assert "2026-01-10T00:00:00Z (invoices sub-1-setup). End it and start a new one" in line
+
+
 def test_a_subscription_that_is_not_settled_may_change(
     catalog: Path, lake: Path, edit: Edit
 ) -> None:
@@ -341,6 +354,23 @@ def test_a_refused_price_names_the_invoices_that_it_would_change(
     )
 
 
+def test_the_grace_of_a_period_with_an_invoice_is_not_shortened(
+    catalog: Path, lake: Path, edit: Edit
+) -> None:
+    load(catalog, lake)
+    issue(lake, ("sub-1-0001", "sub-1", "summaries@1.0.0", datetime(2026, 3, 15, tzinfo=UTC)))
+    path = catalog / "products" / "summaries.yaml"
+    text = path.read_text(encoding="utf-8")
+    edit("products/summaries.yaml", "net_days: 30", "net_days: 30, grace: 0m")
+    (line,) = refusal(catalog, lake, NOW, SETTLED)
+    assert "(invoices sub-1-0001) by the terms it has. Let the new ones begin then or later" in line
+
+    later = path.read_text(encoding="utf-8").replace("from: 2026-01-01", "from: 2026-04-01")
+    path.with_name("summaries-april.yaml").write_text(later, encoding="utf-8")
+    path.write_text(text, encoding="utf-8")
+    assert load(catalog, lake, NOW, SETTLED).rows_new["catalog_products"] == 1
+
+
 def test_a_rule_is_not_backdated_into_what_is_settled(
     catalog: Path, lake: Path, edit: Edit
 ) -> None:
@@ -381,12 +411,12 @@ def test_an_upgrade_is_not_backdated_into_what_is_settled(catalog: Path, lake: P
     (catalog / "upgrades.csv").write_text(
         "subscription_id,version,valid_from\nstudio-a,1.1.0,2026-06-15\n", encoding="utf-8"
     )
-    (line,) = refusal(catalog, lake, AUGUST, AUGUST)
+    (line,) = refusal(catalog, lake, LATE_IN_AUGUST, AUGUST)
     assert line == (
         "upgrades.csv:2:3: valid_from: the subscription is settled up to 2026-08-01T00:00:00Z "
         "(invoices a-1) by the version it had. Upgrade it then or later"
     )
-    assert load(catalog, lake, AUGUST, SETTLED).rows_new["catalog_upgrades"] == 1
+    assert load(catalog, lake, LATE_IN_AUGUST, SETTLED).rows_new["catalog_upgrades"] == 1
 
 
 def test_a_subscription_entered_late_may_have_been_upgraded(catalog: Path, lake: Path) -> None:
@@ -396,7 +426,7 @@ def test_a_subscription_entered_late_may_have_been_upgraded(catalog: Path, lake:
     load(catalog, lake)
     (catalog / "subscriptions.csv").write_text(text, encoding="utf-8")
     (catalog / "upgrades.later").rename(catalog / "upgrades.csv")
-    assert load(catalog, lake, AUGUST, AUGUST).rows_new["catalog_upgrades"] == 1
+    assert load(catalog, lake, LATE_IN_AUGUST, AUGUST).rows_new["catalog_upgrades"] == 1
 
 
 def test_rows_about_one_thing_are_recorded_each_at_its_time(
@@ -455,7 +485,10 @@ def test_nothing_is_recorded_before_what_is_settled(catalog: Path, lake: Path, e
         "organizations.csv:2:1: would be recorded at 1970-01-01T00:00:00Z, and all up to "
         "2026-04-01T00:00:00Z is settled without it. Load it with recorded_at set to now"
     )
-    assert load(catalog, lake, SETTLED, SETTLED).rows_new["catalog_organizations"] == 1
+    (line,) = refusal(catalog, lake, SETTLED, SETTLED)
+    assert "would be recorded at 2026-04-01T00:00:00Z, and all up to 2026-04-01T00:00:00Z" in line
+    just_after = SETTLED + timedelta(microseconds=1)
+    assert load(catalog, lake, just_after, SETTLED).rows_new["catalog_organizations"] == 1
 
 
 def test_a_change_is_known_later_than_what_it_replaces(

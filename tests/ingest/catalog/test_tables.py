@@ -316,8 +316,10 @@ def test_fees_match_by_the_value_in_small_letters(catalog: Path) -> None:
     assert defaults == [("workspace", Decimal(10)), ("region", None)]
 
 
-def test_people_are_in_one_table_and_keys_in_the_others(catalog: Path) -> None:
+def test_people_are_in_tables_of_their_own_and_keys_in_the_others(catalog: Path) -> None:
     compiled = tables(catalog)
+    addresses = compiled.pop("catalog_recipients")["email"]
+    assert addresses.to_list() == ["finance@example.com", "ops@example.com"]
     people = compiled.pop("catalog_people")
     assert people.select("subscriber_key", "subscriber_id", "email", "name").rows() == [
         (subscriber_key("anna"), "anna", "Anna@example.com", "Anna"),
@@ -327,6 +329,56 @@ def test_people_are_in_one_table_and_keys_in_the_others(catalog: Path) -> None:
     assert subscribers["email_key"].to_list() == [email_key("anna@example.com"), None]
     text = "".join(table.write_csv() for table in compiled.values())
     assert not any(word in text for word in ("anna", "Anna", "example.com", "secret-1"))
+
+
+def test_notices_go_where_the_product_says_unless_the_subscription_does(
+    catalog: Path, edit: Edit
+) -> None:
+    edit("subscriptions.csv", ",recorded_at\n", ",recorded_at,quota_threshold,recipients\n")
+    for name in ("acme,summaries", "bo,,regions", "acme,studio", "acme,plan-2"):
+        row = next(
+            line
+            for line in (catalog / "subscriptions.csv").read_text(encoding="utf-8").splitlines()
+            if name in line
+        )
+        said = ",66.5%,ops@example.com; Cfo@example.com" if "studio," in name + "," else ",,"
+        edit("subscriptions.csv", row, row + said)
+    edit("subscriptions.csv", "synthetic,,,,", "synthetic,,,,,,")
+    compiled = tables(catalog)
+
+    product = compiled["catalog_products"].filter(product_id="studio@1.0.0")
+    assert product.select("quota_threshold", "tier_quota_threshold").rows() == [
+        (Decimal(80), Decimal(50))
+    ]
+    assert compiled["catalog_product_recipients"].select("product_id", "recipient_keys").rows() == [
+        ("studio@1.0.0", joined("finance@example.com", "ops@example.com"))
+    ]
+    own = compiled["catalog_subscriptions"].filter(subscription_id="studio-a")
+    assert own.select("quota_threshold", "tier_quota_threshold", "recipient_keys").rows() == [
+        (Decimal("66.5"), None, joined("ops@example.com", "cfo@example.com"))
+    ]
+    assert compiled["catalog_recipients"].select("email_key", "email").rows() == [
+        (email_key(address), address)
+        for address in ("finance@example.com", "ops@example.com", "cfo@example.com")
+    ]
+
+
+def joined(*addresses: str) -> str:
+    return ";".join(sorted(map(email_key, addresses)))
+
+
+def test_an_audience_of_subscribers_is_known_by_their_keys(catalog: Path, edit: Edit) -> None:
+    edit("subscriptions.csv", ",organization,,,", ",bo; anna,,,")
+    rows = tables(catalog)["catalog_subscriptions"].select("audience", "audience_keys").rows()
+    keys = ";".join(sorted(map(subscriber_key, ("anna", "bo"))))
+    assert rows == [("subscriber", None)] * 2 + [("named", keys)] + [("subscriber", None)] * 2
+
+
+def test_recipients_are_no_part_of_the_terms(catalog: Path, edit: Edit) -> None:
+    before = terms_of(catalog, "studio@1.0.0")
+    edit("products/studio.yaml", "[Finance@Example.com, ops@example.com]", "[]")
+    assert terms_of(catalog, "studio@1.0.0") == before
+    assert tables(catalog)["catalog_product_recipients"]["recipient_keys"].to_list() == [""]
 
 
 def test_a_subscription_ends_with_its_last_day_in_the_products_zone(catalog: Path) -> None:
@@ -413,6 +465,15 @@ def test_ai_prices_are_per_token_and_by_providers_in_small_letters(catalog: Path
     assert rows.select(columns).rows() == [
         (0, Decimal("0.0000025"), Decimal("0.00001")),
         (200_000, Decimal("0.000005"), Decimal("0.00002")),
+    ]
+
+
+def test_prices_of_units_hold_from_an_instant_or_always(catalog: Path) -> None:
+    columns = ("provider", "model", "unit", "usd_per_unit", "valid_from")
+    assert tables(catalog)["unit_prices"].select(columns).rows() == [
+        ("openai", "house-painter", "image", Decimal("0.04"), datetime(2026, 1, 1, tzinfo=UTC)),
+        ("openai", "house-painter", "image", Decimal("0.05"), datetime(2026, 6, 1, tzinfo=UTC)),
+        ("openai", "house-listener", "minute", Decimal("0.006"), datetime(1970, 1, 1, tzinfo=UTC)),
     ]
 
 

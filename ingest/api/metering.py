@@ -1,0 +1,206 @@
+"""From a request to a durable batch: read, understood, appended, answered. In this order."""
+
+import asyncio
+import logging
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+
+from ingest import strict_json
+from ingest.api import splitting
+from ingest.api.answers import accepted, batch_answer, error_answer
+from ingest.api.bodies import UnreadableBodyError, read_body
+from ingest.api.call import Answer, Call
+from ingest.api.endpoints import Endpoint, EventEndpoint, OtlpEndpoint
+from ingest.api.errors import ApiError, Problem
+from ingest.api.idempotency import Idempotency, fingerprint
+from ingest.api.intake import Intake, refused_record
+from ingest.api.otlp_messages import read_export
+from ingest.api.references import References
+from ingest.api.settings import Clock, Limits
+from ingest.api.value_counts import refuse_too_many_in_json
+from ingest.event import Event
+from ingest.refusal import Refusal
+from ingest.segments import Batch, SegmentUnavailableError, SegmentWriter
+
+# After so many records of one request others get their turn.
+_TURN = 500
+_LOG = logging.getLogger("meterhouse.api")
+
+
+@dataclass(frozen=True)
+class Taken:
+    """What became of a request: its answer, and how many of its records."""
+
+    answer: Answer
+    accepted_count: int = 0
+    refused_count: int = 0
+    is_replay: bool = False
+
+
+@dataclass(frozen=True)
+class _Request:
+    """A request whose body was read."""
+
+    call: Call
+    body: bytes
+    received_at: datetime
+    idempotency_key: str
+
+
+@dataclass(frozen=True)
+class Metering:
+    """Takes requests with events.
+
+    Attributes:
+        writer: where batches become durable.
+        idempotency: answers by Idempotency-Key.
+        clock: stamps the receipt.
+        limits: what a request may have.
+        references: what the catalogue knows, in strict mode.
+    """
+
+    writer: SegmentWriter
+    idempotency: Idempotency
+    clock: Clock
+    limits: Limits
+    references: References | None
+
+    async def take(self, call: Call, endpoint: EventEndpoint | OtlpEndpoint) -> Taken:
+        """Answer a request; an answer of 2xx says that its events are on the disk.
+
+        Raises:
+            ApiError: the request is refused as a whole; it is recorded, unless it should be sent
+                again as it is.
+        """
+        received_at = self.clock()
+        try:
+            body = await read_body(call, self.limits)
+        except UnreadableBodyError as error:
+            await self._record(endpoint, error, error.text, received_at)
+            raise
+        request = _Request(call, body, received_at, call.header(b"idempotency-key"))
+        if not request.idempotency_key:
+            return await self._answer(request, endpoint)
+        return await self._answer_once(request, endpoint)
+
+    async def _answer_once(
+        self, request: _Request, endpoint: EventEndpoint | OtlpEndpoint
+    ) -> Taken:
+        key = request.idempotency_key
+        attributes = splitting.cloud_event_headers(request.call)
+        known_by = fingerprint(endpoint.path.encode(), request.body, *attributes)
+        try:
+            earlier = self.idempotency.claim(key, known_by, request.received_at)
+        except ApiError as error:
+            if error.retry_after is None:
+                await self._record(endpoint, error, request.body, request.received_at)
+            raise
+        if earlier is not None:
+            return Taken(earlier, is_replay=True)
+        try:
+            taken = await self._answer(request, endpoint)
+        except BaseException:
+            self.idempotency.release(key)
+            raise
+        self.idempotency.keep(key, taken.answer)
+        return taken
+
+    async def _answer(self, request: _Request, endpoint: EventEndpoint | OtlpEndpoint) -> Taken:
+        try:
+            if isinstance(endpoint, OtlpEndpoint):
+                return await self._take_otlp(request, endpoint)
+            return await self._take_events(request, endpoint)
+        except UnreadableBodyError as error:
+            # For the same body it will always be the same answer, so it is one that is kept.
+            await self._record(endpoint, error, error.text, request.received_at)
+            answer = error_answer(error, request.call, request.received_at)
+            return Taken(answer, refused_count=1)
+
+    async def _take_events(self, request: _Request, endpoint: EventEndpoint) -> Taken:
+        call, body = request.call, request.body
+        if endpoint.is_cloud_events and splitting.is_binary_cloud_event(call):
+            intake = self._intake(request, endpoint)
+            intake.take(body, lambda: endpoint.read(splitting.binary_cloud_event(call, body)))
+        else:
+            refuse_too_many_in_json(body, self.limits.values)
+            records = splitting.split(body, call.content_type, self.limits.records)
+            intake = self._intake(request, endpoint, is_batch=records.is_batch)
+            for text in records.texts:
+                intake.take(text, partial(_read, endpoint, text))
+                await _let_others(intake)
+        await self._append(intake)
+        return _taken(intake, _events_answer(intake, call))
+
+    async def _take_otlp(self, request: _Request, endpoint: OtlpEndpoint) -> Taken:
+        call = request.call
+        export = read_export(request.body, call, endpoint.signal, self.limits)
+        intake = self._intake(request, endpoint, is_batch=True)
+        for found in export.found:
+            intake.take(b"", partial(_given, found))
+            await _let_others(intake)
+        if intake.refused_at:
+            intake.keep_text(export.text)
+        await self._append(intake)
+        return _taken(intake, export.answer(intake, call))
+
+    def _intake(self, request: _Request, endpoint: Endpoint, *, is_batch: bool = False) -> Intake:
+        return Intake(
+            endpoint,
+            request.received_at,
+            request.idempotency_key,
+            is_batch,
+            self.references,
+            self.limits.kept_bytes,
+        )
+
+    async def _append(self, intake: Intake) -> None:
+        if intake.count:
+            await self._write(intake.batch(), intake.received_at)
+
+    async def _record(
+        self, endpoint: Endpoint, error: ApiError, text: bytes, received_at: datetime
+    ) -> None:
+        kept = text[: self.limits.kept_bytes]
+        record = refused_record(endpoint, kept, error.problems, error.problems[0].code)
+        await self._write(Batch(refused=[record]), received_at)
+
+    async def _write(self, batch: Batch, received_at: datetime) -> None:
+        try:
+            await self.writer.append(batch, received_at)
+        except SegmentUnavailableError as error:
+            _LOG.error("nothing can be acknowledged", extra={"said": {"detail": str(error)}})
+            problem = Problem(
+                "unavailable", "events can't be kept at the moment; none of these was"
+            )
+            raise ApiError(503, problem, retry_after=error.retry_after) from None
+
+
+async def _let_others(intake: Intake) -> None:
+    if intake.count % _TURN == 0:
+        await asyncio.sleep(0)
+
+
+def _read(endpoint: EventEndpoint, text: bytes) -> Event:
+    return endpoint.read(strict_json.parse(text))
+
+
+def _given(found: Event | Refusal) -> Event:
+    if isinstance(found, Refusal):
+        raise found
+    return found
+
+
+def _events_answer(intake: Intake, call: Call) -> Answer:
+    if intake.is_batch:
+        refused = intake.refused_at
+        return batch_answer(intake.endpoint, intake.count, refused, call, intake.received_at)
+    if intake.event is None:
+        (only,) = intake.refused_at
+        return error_answer(ApiError(only.status, *only.problems), call, intake.received_at)
+    return accepted(intake.endpoint, intake.event, intake.event_id, intake.received_at)
+
+
+def _taken(intake: Intake, answer: Answer) -> Taken:
+    refused = len(intake.refused_at)
+    return Taken(answer, intake.count - refused, refused)

@@ -1,0 +1,18 @@
+"""The body of `POST /meter/v2/ai/audio`."""
+
+from collections.abc import Mapping
+
+from ingest.event import Event
+from ingest.forms import ai_call
+from ingest.strict_json import Json
+
+
+def read(record: Mapping[str, Json]) -> Event:
+    """Return the event that the body of a speech, transcription or translation tells.
+
+    What it used may be seconds, characters or tokens, so that none of them must be there.
+
+    Raises:
+        Refusal: where the model or its provider is missing, or a field is bad.
+    """
+    return ai_call.read(record)

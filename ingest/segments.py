@@ -1,0 +1,534 @@
+"""Append-only segments: what is acknowledged is in one of them, and on the disk.
+
+A segment is a file of frames. A frame is what was written and synced at once: a header with its
+length and checksum, then lines of JSON: who is behind the keys, what was refused, the events. So
+the file is plain NDJSON, and what a crash leaves of its last frame can be told from a whole one.
+"""
+
+import asyncio
+import errno
+import fcntl
+import json
+import os
+import re
+import secrets
+import zlib
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import IO, Any
+
+RETRY_AFTER_SECONDS = 5
+# How many bytes follow in the header's line, how many after it, and the checksum of both.
+_MARK = re.compile(rb'{"frame":"([0-9a-f]{8})-([0-9a-f]{8})-([0-9a-f]{8})"')
+_MARK_BYTES = len(b'{"frame":"00000000-00000000-00000000"')
+_NEXT_FRAME = re.compile(rb'(?<=\n){"frame":"')
+_NAME = re.compile(r"(\d{8}T\d{12}Z)-\w+\.ndjson", re.ASCII)
+# Where a file system has no sync of the data alone, the whole is synced.
+_sync_data = getattr(os, "fdatasync", os.fsync)
+
+
+class SegmentUnavailableError(Exception):
+    """Nothing can be acknowledged now; what was asked to be appended is not kept.
+
+    Attributes:
+        retry_after: seconds after which the sender should try again.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.retry_after = RETRY_AFTER_SECONDS
+
+
+class SegmentError(Exception):
+    """A file is no segment, or its content is damaged."""
+
+
+@dataclass(frozen=True)
+class RefusedRecord:
+    """A record that could not be read as an event; it is kept as it came, for the quarantine.
+
+    Attributes:
+        endpoint: the path that it was sent to.
+        code: the code that the sender was answered with.
+        reason: a word of the quarantine's vocabulary (`ingest.refusal`).
+        detail: what was found, and where.
+        raw_text: the record as sent.
+        fields: the fields at fault, as a JSON list.
+    """
+
+    endpoint: str
+    code: str
+    reason: str
+    detail: str
+    raw_text: str
+    fields: str = "[]"
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What one request adds: all of it is acknowledged, or nothing.
+
+    Attributes:
+        lines: canonical events, one JSON object each, without newline.
+        identifiers: by identifier key, the kind of what is behind it and its value.
+        refused: records that are kept for the quarantine.
+        points: cumulative metric points: as `lines`, and each says besides its `series_key`, the
+            `series_element` that it counts and its `series_value`, a decimal as text. What it adds
+            to the series is found at landing and becomes that element.
+    """
+
+    lines: Sequence[bytes] = ()
+    identifiers: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    refused: Sequence[RefusedRecord] = ()
+    points: Sequence[bytes] = ()
+
+
+@dataclass(frozen=True)
+class Frame:
+    """What was acknowledged at once.
+
+    Attributes:
+        end: the byte of the file after it.
+        line_count: how many lines of the file it takes, its header included.
+        event_count: how many events it has, metric points not counted.
+        point_count: how many metric points it has.
+        identifiers: by identifier key, the kind and the value.
+        refused: what was refused, with the fields of `RefusedRecord` and `refused_at`; it is on
+            the lines after the header.
+    """
+
+    end: int
+    line_count: int
+    event_count: int
+    point_count: int
+    identifiers: Mapping[str, tuple[str, str]]
+    refused: Sequence[Mapping[str, Any]]
+    _payload: bytes
+    _events_begin: int
+
+    def lines(self) -> list[bytes]:
+        """Return its events, then its points, as they were appended."""
+        return self._payload[self._events_begin :].split(b"\n")[:-1]
+
+
+@dataclass(frozen=True)
+class _Append:
+    batch: Batch
+    received_at: datetime
+    done: asyncio.Future[None]
+
+
+class SegmentWriter:
+    """Appends batches durably; one per process, used from one event loop.
+
+    Appends that come while the disk syncs wait for the next sync together. A segment is opened by
+    its first batch and sealed when it is large or old enough, so an idle server holds no
+    settlement up.
+
+    Attributes:
+        synced_bytes: bytes that were synced since the start.
+        sync_count: how often the disk was asked to sync them.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        max_bytes: int = 64 << 20,
+        max_age: timedelta = timedelta(seconds=5),
+        free_space_floor: int = 256 << 20,
+    ) -> None:
+        """Write below `folder` (`DataPaths.landing`); nothing is touched before the first batch.
+
+        Args:
+            folder: sealed segments lie in it, the open one in `open` below it.
+            max_bytes: a segment of this size is sealed.
+            max_age: a segment is sealed this long after it was opened.
+            free_space_floor: below this many free bytes nothing is accepted.
+        """
+        self.synced_bytes = 0
+        self.sync_count = 0
+        self._folder = folder
+        self._max_bytes = max_bytes
+        self._max_age = max_age
+        self._free_space_floor = free_space_floor
+        self._waiting: list[_Append] = []
+        self._flushing: asyncio.Task[None] | None = None
+        self._ageing: asyncio.Task[None] | None = None
+        self._is_closed = False
+        # All that touches the open segment runs in this one thread, in order.
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="segment")
+        self._segment: _OpenSegment | None = None
+
+    async def append(self, batch: Batch, received_at: datetime) -> None:
+        """Return once the batch is on the disk.
+
+        Raises:
+            SegmentUnavailableError: the disk is full, read-only or broken, or the writer is
+                closed; later appends succeed by themselves once the disk can be written again.
+        """
+        if self._is_closed:
+            raise SegmentUnavailableError("the server is stopping; send the events again")
+        append = _Append(batch, received_at, asyncio.get_running_loop().create_future())
+        self._waiting.append(append)
+        if self._flushing is None or self._flushing.done():
+            self._flushing = asyncio.create_task(self._flush())
+        await append.done
+
+    async def roll(self) -> None:
+        """Seal the open segment, if there is one."""
+        await self._in_thread(self._seal)
+
+    async def close(self) -> None:
+        """Write what waits, seal, and accept nothing more."""
+        self._is_closed = True
+        if self._flushing:
+            await self._flushing
+        if self._ageing:
+            self._ageing.cancel()
+        await self.roll()
+        self._thread.shutdown()
+
+    async def _flush(self) -> None:
+        while self._waiting:
+            group = [append for append in self._waiting if not append.done.done()]
+            self._waiting = []
+            was_open = self._segment
+            try:
+                await self._in_thread(self._write, group)
+            except Exception as error:  # noqa: BLE001 - whoever waits hears of it, whatever it is
+                _tell(group, error)
+            else:
+                _tell(group, None)
+            opened = self._segment
+            if opened is not None and opened is not was_open:
+                self._age(opened)
+
+    async def _in_thread(self, work: Callable[..., None], *arguments: object) -> None:
+        await asyncio.get_running_loop().run_in_executor(self._thread, work, *arguments)
+
+    def _age(self, segment: "_OpenSegment") -> None:
+        if self._ageing:
+            self._ageing.cancel()
+        self._ageing = asyncio.create_task(self._seal_later(segment))
+
+    async def _seal_later(self, segment: "_OpenSegment") -> None:
+        await asyncio.sleep(self._max_age.total_seconds())
+        if self._segment is segment:
+            await self.roll()
+
+    def _write(self, group: Sequence[_Append]) -> None:
+        if not group:
+            return
+        try:
+            self._refuse_without_room()
+            if self._segment is None:
+                opened_at = min(append.received_at for append in group)
+                self._segment = _OpenSegment.create(self._folder, opened_at)
+            frame = _frame(group, self._segment.known)
+            self._segment.append(frame)
+        except OSError as error:
+            self._abandon()
+            raise SegmentUnavailableError(
+                f"{self._folder} can't be written ({error.strerror}); events are accepted again"
+                " once it can"
+            ) from error
+        self._segment.known.update(*(append.batch.identifiers for append in group))
+        self.synced_bytes += len(frame)
+        self.sync_count += 1
+        if self._segment.size >= self._max_bytes:
+            self._seal()
+
+    def _refuse_without_room(self) -> None:
+        (self._folder / "open").mkdir(parents=True, exist_ok=True)
+        disk = os.statvfs(self._folder)
+        if disk.f_bavail * disk.f_frsize < self._free_space_floor:
+            raise SegmentUnavailableError(
+                f"less than {self._free_space_floor:,} bytes are free for {self._folder}; events"
+                " are accepted again once there are more"
+            )
+
+    def _abandon(self) -> None:
+        """Leave the segment to `repair`; what it had acknowledged before is safe.
+
+        After a sync that failed no later one tells of those bytes, so nothing more is appended.
+        """
+        segment, self._segment = self._segment, None
+        if segment:
+            segment.cut_and_leave()
+
+    def _seal(self) -> None:
+        segment, self._segment = self._segment, None
+        if segment:
+            # Where it can't be renamed it is sealed by `repair`, as if this process had ended.
+            with suppress(OSError):
+                segment.seal()
+
+
+@dataclass
+class _OpenSegment:
+    """The file that is appended to. Its lock says that the process lives; it ends with it."""
+
+    path: Path
+    descriptor: int
+    size: int = 0
+    known: set[str] = field(default_factory=set)
+
+    @classmethod
+    def create(cls, folder: Path, opened_at: datetime) -> "_OpenSegment":
+        name = f"{opened_at.astimezone(UTC):%Y%m%dT%H%M%S%fZ}-{secrets.token_hex(6)}.ndjson"
+        path = folder / "open" / name
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
+        segment = cls(path, descriptor)
+        try:
+            # An empty file without a lock is taken away by `repair`.
+            if not (_lock(descriptor) and _is_at(path, descriptor)):
+                raise FileNotFoundError(errno.ENOENT, "the new segment was taken away", str(path))
+            for each in (path.parent, folder, folder.parent):
+                _sync_folder(each)
+        except OSError:
+            segment.cut_and_leave()
+            raise
+        return segment
+
+    def append(self, frame: bytes) -> None:
+        rest = memoryview(frame)
+        while rest:
+            rest = rest[os.write(self.descriptor, rest) :]
+        _sync_data(self.descriptor)
+        self.size += len(frame)
+
+    def cut_and_leave(self) -> None:
+        """Take what was not acknowledged off the end, as far as the disk lets; close the file."""
+        with suppress(OSError):
+            os.ftruncate(self.descriptor, self.size)
+        if self.size == 0:
+            with suppress(OSError):
+                self.path.unlink()
+        os.close(self.descriptor)
+
+    def seal(self) -> None:
+        try:
+            _move_out(self.path)
+        finally:
+            os.close(self.descriptor)
+
+
+def _frame(group: Sequence[_Append], known: Collection[str]) -> bytes:
+    """Return the bytes of a frame; people that the segment knows already are left out."""
+    people: dict[str, tuple[str, str]] = {}
+    aside: list[bytes] = []
+    for append in group:
+        people.update(append.batch.identifiers)
+        refused_at = append.received_at.astimezone(UTC).isoformat()
+        aside += [_line({"refused_at": refused_at, **asdict(r)}) for r in append.batch.refused]
+    aside += [
+        _line({"identifier": key, "kind": kind, "value": value})
+        for key, (kind, value) in people.items()
+        if key not in known
+    ]
+    lines = [line for append in group for line in append.batch.lines]
+    points = [line for append in group for line in append.batch.points]
+    told = {
+        "aside": sum(len(line) + 1 for line in aside),
+        "events": len(lines),
+        "points": len(points),
+    }
+    head = b"," + _line(told)[1:] + b"\n"
+    payload = b"\n".join([*aside, *lines, *points, b""])
+    checksum = zlib.crc32(payload, zlib.crc32(head))
+    return b'{"frame":"%08x-%08x-%08x"%b%b' % (len(head), len(payload), checksum, head, payload)
+
+
+def _line(told: Mapping[str, str | int]) -> bytes:
+    # Half of a surrogate pair is spelled out: it is no text, and JSON readers stop at it.
+    storable = {
+        key: value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else value
+        for key, value in told.items()
+    }
+    return json.dumps(storable, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def frames(path: Path) -> Iterator[Frame]:
+    """Yield the frames of a segment, each one checked.
+
+    Raises:
+        SegmentError: the file is no segment, or is damaged; the message says where.
+    """
+    with path.open("rb") as file:
+        while frame := _read_frame(file):
+            yield frame
+
+
+def _read_frame(file: IO[bytes]) -> Frame | None:
+    start = file.tell()
+    mark = file.read(_MARK_BYTES)
+    if not mark:
+        return None
+    if match := _MARK.fullmatch(mark):
+        head_size, payload_size, checksum = (int(each, 16) for each in match.groups())
+        end = start + _MARK_BYTES + head_size + payload_size
+        # A length that was damaged must not make us ask for gigabytes.
+        if end <= os.fstat(file.fileno()).st_size:
+            head, payload = file.read(head_size), file.read(payload_size)
+            if zlib.crc32(payload, zlib.crc32(head)) == checksum:
+                return _frame_of(end, json.loads(b"{" + head[1:]), payload)
+    raise SegmentError(
+        f"{file.name}: no whole frame at byte {start}; it is no segment, or was damaged"
+    )
+
+
+def _frame_of(end: int, told: Mapping[str, int], payload: bytes) -> Frame:
+    rows = [json.loads(line) for line in payload[: told["aside"]].splitlines()]
+    return Frame(
+        end,
+        1 + len(rows) + told["events"] + told["points"],
+        told["events"],
+        told["points"],
+        {row["identifier"]: (row["kind"], row["value"]) for row in rows if "identifier" in row},
+        [row for row in rows if "refused_at" in row],
+        payload,
+        told["aside"],
+    )
+
+
+def repair(folder: Path) -> list[Path]:
+    """Seal the open segments whose process is gone; return those that were sealed.
+
+    What a crash left of a last frame is cut off: nobody was told that it was kept. A segment that
+    has whole frames beyond a damaged one is sealed as it is, for its landing to refuse.
+    """
+    sealed_now = []
+    for path in sorted((folder / "open").glob("*.ndjson")):
+        with _claimed(path) as descriptor:
+            if descriptor is not None and _mend(path, descriptor):
+                sealed_now.append(_move_out(path))
+    return sealed_now
+
+
+def _mend(path: Path, descriptor: int) -> bool:
+    """Cut a segment after its last whole frame; one without any is taken away."""
+    end = _whole_until(path)
+    if not _has_frame_beyond(path, end):
+        os.ftruncate(descriptor, end)
+    os.fsync(descriptor)
+    if os.fstat(descriptor).st_size == 0:
+        path.unlink()
+        return False
+    return True
+
+
+def _whole_until(path: Path) -> int:
+    end = 0
+    with suppress(SegmentError):
+        for frame in frames(path):
+            end = frame.end
+    return end
+
+
+def _has_frame_beyond(path: Path, end: int) -> bool:
+    with path.open("rb") as file:
+        file.seek(end)
+        starts = [end + match.start() for match in _NEXT_FRAME.finditer(file.read())]
+        return any(_is_frame(file, start) for start in starts)
+
+
+def _is_frame(file: IO[bytes], start: int) -> bool:
+    file.seek(start)
+    with suppress(SegmentError):
+        return _read_frame(file) is not None
+    return False
+
+
+def sealed(folder: Path) -> list[Path]:
+    """Return the segments that wait to be landed, oldest first."""
+    return sorted(folder.glob("*.ndjson"))
+
+
+def unlanded(folder: Path) -> list[Path]:
+    """Return every segment with content that is not landed, those that are appended to included."""
+    # In this order: one that is sealed meanwhile is seen twice, not missed.
+    still_open = [path for path in (folder / "open").glob("*.ndjson") if _size(path)]
+    return sorted([*still_open, *sealed(folder)], key=lambda path: path.name)
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        # Sealed since it was listed.
+        return 1
+
+
+def opened_at(path: Path) -> datetime:
+    """Return the instant for which a segment is named: nothing in it was acknowledged before.
+
+    Raises:
+        SegmentError: the file is no segment by its name.
+    """
+    match = _NAME.fullmatch(path.name)
+    with suppress(ValueError):
+        if match:
+            return datetime.strptime(match[1], "%Y%m%dT%H%M%S%fZ").replace(tzinfo=UTC)
+    raise SegmentError(f"{path} is no segment by its name")
+
+
+@contextmanager
+def _claimed(path: Path) -> Iterator[int | None]:
+    """Hold a segment whose process is gone; yield None where it lives, or another was first."""
+    try:
+        descriptor = os.open(path, os.O_RDWR)
+    except FileNotFoundError:
+        yield None
+        return
+    try:
+        yield descriptor if _lock(descriptor) and _is_at(path, descriptor) else None
+    finally:
+        os.close(descriptor)
+
+
+def _lock(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _is_at(path: Path, descriptor: int) -> bool:
+    try:
+        there, held = path.stat(), os.fstat(descriptor)
+    except FileNotFoundError:
+        return False
+    return (there.st_dev, there.st_ino) == (held.st_dev, held.st_ino)
+
+
+def _move_out(path: Path) -> Path:
+    """Move a segment from `open` to the folder above, durably."""
+    moved = path.rename(path.parents[1] / path.name)
+    _sync_folder(moved.parent)
+    _sync_folder(path.parent)
+    return moved
+
+
+def _sync_folder(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _tell(group: Sequence[_Append], error: Exception | None) -> None:
+    for append in group:
+        # Who went away meanwhile asked for nothing.
+        if append.done.done():
+            continue
+        if error is None:
+            append.done.set_result(None)
+        else:
+            append.done.set_exception(error)

@@ -1,0 +1,151 @@
+"""Real processes: started, stopped, killed under load; several at once; heads without end."""
+
+import itertools
+import json
+import random
+import socket
+import threading
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+import pytest
+
+from ingest import segments
+from ingest.paths import DataPaths
+from ingest.segment_landing import land_segments
+from tests.ingest.api.process import ServerProcess, meterhouse
+from tests.ingest.api.served import NOW
+from tests.ingest.landed import Lake
+
+EVENTS = "/meter/v2/events"
+
+
+@pytest.fixture
+def data(tmp_path) -> Path:
+    return tmp_path / "data"
+
+
+@pytest.fixture
+def key(data) -> str:
+    made = meterhouse(data, "keys", "create", "test", "--scope", "meter:write", "read")
+    assert made.returncode == 0, made.stderr
+    return made.stdout.strip()
+
+
+def send(url: str, key: str, *ids: str) -> httpx.Response:
+    body = [{"transactionId": each, "payload": {"units": 1}} for each in ids]
+    return httpx.post(url + EVENTS, json=body, headers={"x-api-key": key}, timeout=30)
+
+
+def landed_ids(data: Path) -> list[str]:
+    """Land everything; return the id of every row that a settlement sees."""
+    paths = DataPaths(data)
+    later = NOW.replace(year=2199)
+    land_segments(paths.landing, paths.lake, now=later)
+    assert not segments.unlanded(paths.landing)
+    return [event["event_id"] for event in Lake(data).events()]
+
+
+def test_a_stop_answers_what_was_accepted_and_seals_it(data, key):
+    server = ServerProcess(data)
+    assert send(server.url, key, "e-1").status_code == 201
+    assert server.stop() in (0, -15)
+    paths = DataPaths(data)
+    assert not list((paths.landing / "open").iterdir())
+    assert len(segments.sealed(paths.landing)) == 1
+    assert all(json.loads(line)["level"] for line in server.log)
+    assert key not in "".join(server.log)
+
+
+def test_a_revocation_reaches_a_running_server(data, key):
+    server = ServerProcess(data)
+    assert send(server.url, key, "e-1").status_code == 201
+    assert meterhouse(data, "keys", "revoke", "test").returncode == 0
+    statuses = (send(server.url, key, f"e-{number}").status_code for number in range(2, 10_000))
+    assert 401 in statuses
+    server.stop()
+
+
+@dataclass
+class Sender:
+    """Sends events one by one until the server is gone; `acknowledged` are those it answered."""
+
+    server: ServerProcess
+    key: str
+    name: str
+    acknowledged: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._enough = threading.Event()
+        self._thread = threading.Thread(target=self._send)
+        self._thread.start()
+
+    def wait(self) -> None:
+        """Wait until so many are answered that a kill hits the middle of it."""
+        assert self._enough.wait(30)
+
+    def join(self) -> list[str]:
+        self._thread.join()
+        return self.acknowledged
+
+    def _send(self) -> None:
+        enough = random.Random(self.name).randrange(5, 60)
+        headers = {"x-api-key": self.key}
+        with httpx.Client(base_url=self.server.url, headers=headers, timeout=10) as client:
+            for number in itertools.count():
+                each = f"{self.name}-{number}"
+                body = {"transactionId": each, "payload": {"units": 1}}
+                try:
+                    answer = client.post(EVENTS, json=body, headers={"idempotency-key": each})
+                except httpx.HTTPError:
+                    return
+                assert answer.status_code == 201, answer.text
+                self.acknowledged.append(each)
+                if number == enough:
+                    self._enough.set()
+
+
+def test_kills_under_load_lose_nothing_and_land_nothing_twice(data, key):
+    acknowledged: set[str] = set()
+    for round_ in range(4):
+        server = ServerProcess(data)
+        senders = [Sender(server, key, f"{round_}-{number}") for number in range(4)]
+        for sender in senders:
+            sender.wait()
+        server.kill()
+        for sender in senders:
+            acknowledged.update(sender.join())
+    ids = landed_ids(data)
+    assert len(ids) == len(set(ids)), "landed twice"
+    assert acknowledged <= set(ids), "acknowledged, but lost"
+
+
+def test_several_processes_share_keys_answers_and_counters(data, key):
+    server = ServerProcess(data, workers=2)
+    headers = {"x-api-key": key, "idempotency-key": "k-1"}
+    answers = set()
+    for number in range(20):
+        # Each on a connection of its own, so that both processes are met.
+        answer = httpx.post(server.url + EVENTS, json={"payload": {}}, headers=headers, timeout=30)
+        answers.add(answer.content)
+        assert send(server.url, key, f"e-{number}").status_code == 201
+    assert len(answers) == 1
+    page = httpx.get(server.url + "/metrics", headers={"x-api-key": key}, timeout=30).text
+    counted = f'meterhouse_events_total{{endpoint="{EVENTS}",outcome="accepted"}} 21.0'
+    assert counted in page
+    server.stop()
+    assert sorted(landed_ids(data)) == sorted(["k-1", *(f"e-{number}" for number in range(20))])
+
+
+def test_a_head_without_end_is_cut_off(data, key):
+    server = ServerProcess(data)
+    host, port = server.url.removeprefix("http://").split(":")
+    with closing(socket.create_connection((host, int(port)))) as connection:
+        connection.settimeout(30)
+        connection.sendall(f"POST {EVENTS} HTTP/1.1\r\nx-much: ".encode())
+        with pytest.raises(OSError, match=r"reset|[Bb]roken pipe"):
+            connection.sendall(b"x" * 100_000_000)
+    assert send(server.url, key, "e-1").status_code == 201
+    server.stop()

@@ -26,6 +26,7 @@ app = cyclopts.App(
     name="meterhouse",
     help="Usage-based billing inside a data warehouse: events in, invoices out.",
     version_flags=["--version"],
+    default_parameter=Parameter(negative=()),
 )
 catalog = cyclopts.App(name="catalog", help="Products, prices, subscriptions and credentials.")
 prices = cyclopts.App(name="prices", help="The public price list of AI models.")
@@ -33,8 +34,22 @@ invoices = cyclopts.App(name="invoices", help="Invoices that went out.")
 app.command(catalog)
 app.command(prices)
 app.command(invoices)
-# Named, not imported: the module needs this one.
-app.command("dagster_project.rules_command:rules", name="rules")
+# Named, not imported: the modules need this one.
+app.command(
+    "dagster_project.rules_command:rules",
+    name="rules",
+    help="Pricing rules: charges on single transactions.",
+)
+app.command(
+    "dagster_project.serve_command:serve",
+    name="serve",
+    help="Serve the metering API: events in, acknowledged once they are on the disk.",
+)
+app.command(
+    "dagster_project.serve_command:keys",
+    name="keys",
+    help="API keys: who may send events, and read what became of them.",
+)
 
 console = Console(stderr=True, highlight=False)
 
@@ -132,19 +147,20 @@ def schema(path: Path = PROJECT_ROOT / "docs" / "catalog.schema.json") -> None:
 
 @app.command(name="land")
 def land(
-    files: list[Path],
+    files: list[Path] | None = None,
     /,
     *,
     received_at: str = "now",
     form: Form | None = None,
     identity: Identification = "id",
 ) -> None:
-    """Land files of events in the lake; landing a file again changes nothing.
+    """Land files of events, or what the server has accepted; landing again changes nothing.
 
     Parameters
     ----------
     files
-        NDJSON (plain, gzip, zstd), CSV or Parquet.
+        NDJSON (plain, gzip, zstd), CSV or Parquet; without any, the segments that the server has
+        sealed.
     received_at
         `now`, `occurred` (each event was received when it occurred), or the field that says when.
     form
@@ -155,6 +171,9 @@ def land(
     from ingest.landing import LandingError, LandingRules, land_file
     from ingest.records import FileFormatError
 
+    if not files:
+        land_sealed_segments()
+        return
     rules = LandingRules(received_at, form, identity)
     reports = []
     for file in files:
@@ -167,6 +186,27 @@ def land(
         except (LandingError, FileFormatError) as error:
             fail(error, CONFLICT if isinstance(error, LandingError) else INVALID)
         show_landing(reports[-1])
+
+
+def land_sealed_segments() -> None:
+    """Land what the server has accepted and sealed."""
+    from ingest.landing import LandingError
+    from ingest.paths import keeps_landed_segments
+    from ingest.segment_landing import land_segments
+
+    paths = data_paths()
+    try:
+        is_kept = keeps_landed_segments()
+    except ValueError as error:
+        fail(error, USAGE)
+    try:
+        reports = land_segments(paths.landing, paths.lake, now=now(), is_kept=is_kept)
+    except LandingError as error:
+        fail(error, CONFLICT)
+    for report in reports:
+        show_landing(report)
+    if not reports:
+        console.print("No segment waits to be landed.")
 
 
 def show_landing(report: LandingReport) -> None:
@@ -184,7 +224,7 @@ def show_landing(report: LandingReport) -> None:
 
 @app.command(name="land-facts")
 def land_facts(files: list[Path], /) -> None:
-    """Land payments, voids and corrections; landing one again changes nothing.
+    """Land payments, refunds, voids and corrections; landing one again changes nothing.
 
     Parameters
     ----------
@@ -201,6 +241,15 @@ def land_facts(files: list[Path], /) -> None:
     except (FactsError, FileFormatError) as error:
         fail(error, INVALID)
     console.print(f"{report.landed_count:,} facts landed, {report.known_count:,} known already.")
+
+
+@app.command(name="land-synthetic")
+def land_synthetic() -> None:
+    """Land the made-up transactions, up to now, of the test periods that ask for them."""
+    from ingest.synthetic import land_synthetic
+
+    landed = land_synthetic(data_paths().lake, now=now())
+    console.print(f"{landed:,} synthetic transactions landed.")
 
 
 @prices.command(name="import")
@@ -244,7 +293,7 @@ def rate(
         NDJSON (plain, gzip, zstd), CSV or Parquet. An event was received at its `received_at`,
         else when it occurred.
     facts
-        Payments, voids and corrections, one a line.
+        Payments, refunds, voids and corrections, one a line.
     form
         `json` (docs/rate.md) or `table`.
     """

@@ -1,6 +1,7 @@
 """The one dbt project and how Dagster names its nodes."""
 
 import os
+import sysconfig
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -18,10 +19,19 @@ DBT_FOLDER = PROJECT_ROOT / "dbt_models"
 def dbt_project() -> DbtProject:
     """Return the dbt project with a manifest that is not older than any of its files."""
     point_dbt_to_the_data()
+    _put_dbt_on_the_path()
     project = DbtProject(project_dir=DBT_FOLDER, profiles_dir=DBT_FOLDER)
     if _is_stale(project.manifest_path):
         project.preparer.prepare(project)
     return project
+
+
+def _put_dbt_on_the_path() -> None:
+    """Let dagster-dbt, which calls dbt by its name, find the one of this Python first."""
+    scripts = sysconfig.get_path("scripts")
+    path = os.environ.get("PATH", os.defpath)
+    if path.split(os.pathsep)[0] != scripts:
+        os.environ["PATH"] = f"{scripts}{os.pathsep}{path}"
 
 
 def _is_stale(manifest: Path) -> bool:

@@ -31,6 +31,7 @@ from ingest.landing import LandingRules, land_file, quarantined_records
 from ingest.paths import PROJECT_ROOT
 from ingest.prices import import_ai_prices
 from ingest.settlements import format_as_of
+from ingest.synthetic import land_synthetic
 
 VERSION = 1
 # Nothing that a file says lies after this, so nothing is refused for coming from the future.
@@ -58,6 +59,15 @@ _LINES = """
     order by invoice_id, line_number
 """
 _REPORTS = {
+    "dues": """
+        select invoice_id, billing_zone, due_date::varchar as due_date, paid_at,
+            applied_credit_amount, refunded_amount, minor_unit
+        from marts.fct_invoices order by cut_off_at, invoice_id
+    """,
+    "records": """
+        select fate, reason, event_count
+        from marts.rpt_event_accounting order by all
+    """,
     "unattributed": """
         select reason, event_count
         from marts.rpt_event_accounting where fate = 'unattributed' order by all
@@ -98,7 +108,12 @@ _REPORTS = {
 }
 # Everything that the queries above read, and so all that has to be built.
 _MARTS = sorted(set(re.findall(r"marts\.(\w+)", " ".join([_INVOICES, _LINES, *_REPORTS.values()]))))
-_MONEY = frozenset({"total_amount", "amount_due", "fixed_amount", "amount", "would_be_amount"})
+_MONEY = frozenset(
+    {
+        *("total_amount", "amount_due", "applied_credit_amount", "refunded_amount"),
+        *("fixed_amount", "amount", "would_be_amount"),
+    }
+)
 
 
 class RatingError(Exception):
@@ -128,6 +143,7 @@ def rate(
         for path in events:
             land_file(path, folder_of_lake, now=_LANDED_AT, rules=_RULES)
         land_facts(facts, folder_of_lake, now=_LANDED_AT)
+        land_synthetic(folder_of_lake, now=as_of)
         import_ai_prices(folder_of_lake, now=_LANDED_AT)
         with duckdb.connect() as warehouse:
             _build(warehouse, root, as_of)

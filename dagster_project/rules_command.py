@@ -14,7 +14,7 @@ from ingest.catalog.problems import CatalogError
 from ingest.records import FileFormatError
 from ingest.rule_trials import Answer, FoundRule, UnknownRuleError, find_rules, try_rule
 
-rules = cyclopts.App(name="rules", help="Pricing rules: charges on single transactions.")
+rules = cyclopts.App(name="rules")
 
 
 @rules.command(name="test")

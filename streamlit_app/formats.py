@@ -71,20 +71,30 @@ def month(value: str) -> str:
 
 def instant(value: datetime) -> str:
     """Write an instant that is stored in UTC; seconds only where there are any."""
-    return f"{value:%d %b %Y %H:%M:%S} UTC".replace(":00 UTC", " UTC", 1)
+    return f"{_time(value)} UTC"
 
 
 def period(started_at: datetime, ended_at: datetime) -> str:
-    """Write a half-open period; one of whole days by its first and its last included day."""
+    """Write a half-open period; one of whole days by its first and its last included day.
+
+    One without length is written as its instant. The zone stands on the label.
+    """
+    if started_at == ended_at:
+        return _time(started_at)
     midnight = started_at.replace(hour=0, minute=0, second=0, microsecond=0)
     if started_at == midnight and (ended_at - midnight) % timedelta(days=1) == timedelta():
         return f"{day(started_at)} to {day(last_day(ended_at))}"
-    return f"{instant(started_at)} until before {instant(ended_at)}"
+    return f"{_time(started_at)} until before {_time(ended_at)}"
 
 
 def last_day(ended_at: datetime) -> date:
     """Return the last day that a period with this exclusive end includes."""
     return (ended_at - timedelta(microseconds=1)).date()
+
+
+def share(part: int | None, whole: int | None) -> str:
+    """Write the share of a period that is charged or given back: its seconds of all of them."""
+    return NOTHING if part is None or whole is None else f"{part:,} of {whole:,} s"
 
 
 def tier_range(lower_bound: Decimal, upper_bound: Decimal | None) -> str:
@@ -119,3 +129,7 @@ def literal(text: str) -> str:
 def without_colours(text: str) -> str:
     """Return what a program printed for a terminal without the terminal's colour codes."""
     return re.sub(r"\x1b\[[0-9;]*m", "", text)
+
+
+def _time(value: datetime) -> str:
+    return f"{value:%d %b %Y %H:%M:%S}".removesuffix(":00")

@@ -85,7 +85,7 @@ def currencies(file: str) -> dict[str, int]:
         from (
             select currency, minor_unit from marts.fct_invoices
             union all
-            select currency, minor_unit from marts.dim_products
+            select currency, minor_unit from marts.dim_products where currency is not null
         )
         group by currency
         order by currency <> 'USD', currency
@@ -109,11 +109,12 @@ def months(file: str) -> list[str]:
 
 
 def invoice_months(file: str) -> list[str]:
-    """Return the months in which an invoiced period began, newest first."""
+    """Return the months in whose billing zone an invoiced period began, newest first."""
     return _column(
         file,
         """
-        select distinct strftime(period_started_at, '%Y-%m') as month
+        select distinct
+            strftime(timezone(billing_zone, timezone('UTC', period_started_at)), '%Y-%m') as month
         from marts.fct_invoices
         order by month desc
         """,
@@ -544,7 +545,8 @@ def event_accounting(file: str) -> pl.DataFrame:
         from marts.rpt_event_accounting
         order by
             array_position(
-                ['billable', 'unattributed', 'duplicate', 'conflict', 'quarantined'], fate
+                ['billable', 'joined', 'unattributed', 'duplicate', 'conflict', 'quarantined'],
+                fate
             ) nulls last,
             event_count desc,
             reason
@@ -608,7 +610,12 @@ def invoice_sums(file: str, scope: InvoiceScope) -> list[Row]:
                 and ($statuses is null or status in $statuses)
                 and ($products is null or product_name in $products)
                 and ($customers is null or organization_name in $customers)
-                and ($month is null or strftime(period_started_at, '%Y-%m') = $month)
+                and (
+                    $month is null
+                    or strftime(
+                        timezone(billing_zone, timezone('UTC', period_started_at)), '%Y-%m'
+                    ) = $month
+                )
                 and contains(lower(invoice_id), $search)
                 and (not $hide_zero or total_amount <> 0)
         )
@@ -641,7 +648,12 @@ def other_currencies(file: str, scope: InvoiceScope) -> list[Row]:
             and ($statuses is null or status in $statuses)
             and ($products is null or product_name in $products)
             and ($customers is null or organization_name in $customers)
-            and ($month is null or strftime(period_started_at, '%Y-%m') = $month)
+            and (
+                $month is null
+                or strftime(
+                    timezone(billing_zone, timezone('UTC', period_started_at)), '%Y-%m'
+                ) = $month
+            )
             and contains(lower(invoice_id), $search)
             and (not $hide_zero or total_amount <> 0)
         group by currency
@@ -663,12 +675,16 @@ def invoices(file: str, scope: InvoiceScope) -> pl.DataFrame:
                 invoice_id,
                 organization_name,
                 product_name,
-                period_started_at::date as first_day,
-                (period_ended_at - interval 1 microsecond)::date as last_day,
+                timezone(billing_zone, timezone('UTC', period_started_at))::date as first_day,
+                timezone(
+                    billing_zone, timezone('UTC', period_ended_at - interval 1 microsecond)
+                )::date as last_day,
                 due_date,
                 status,
                 currency,
                 total_amount,
+                amount_due,
+                payment_status,
                 line_count,
                 subscription_name
             from marts.fct_invoices
@@ -677,7 +693,12 @@ def invoices(file: str, scope: InvoiceScope) -> pl.DataFrame:
                 and ($statuses is null or status in $statuses)
                 and ($products is null or product_name in $products)
                 and ($customers is null or organization_name in $customers)
-                and ($month is null or strftime(period_started_at, '%Y-%m') = $month)
+                and (
+                    $month is null
+                    or strftime(
+                        timezone(billing_zone, timezone('UTC', period_started_at)), '%Y-%m'
+                    ) = $month
+                )
                 and contains(lower(invoice_id), $search)
                 and (not $hide_zero or total_amount <> 0)
             order by period_ended_at desc, invoice_id
@@ -693,7 +714,10 @@ def invoices(file: str, scope: InvoiceScope) -> pl.DataFrame:
 
 
 def invoice(file: str, invoice_id: str) -> Row | None:
-    """Return an invoice and whether its lines sum to its total; None if this build has none."""
+    """Return an invoice and whether its lines sum to its total; None if this build has none.
+
+    What is called local is the wall time of its billing zone.
+    """
     rows = _rows(
         file,
         """
@@ -708,6 +732,9 @@ def invoice(file: str, invoice_id: str) -> Row | None:
 
         select
             invoices.*,
+            timezone(billing_zone, timezone('UTC', period_started_at)) as local_started_at,
+            timezone(billing_zone, timezone('UTC', period_ended_at)) as local_ended_at,
+            timezone(billing_zone, timezone('UTC', cut_off_at)) as local_cut_off_at,
             coalesce(summed.line_amount, 0) as line_amount,
             coalesce(summed.line_amount, 0) = invoices.total_amount as lines_sum_to_total
         from marts.fct_invoices as invoices
@@ -731,6 +758,34 @@ def lines(file: str, invoice_id: str) -> pl.DataFrame:
         from marts.fct_invoice_lines
         where invoice_id = $invoice_id
         order by line_number
+        """,
+        {"invoice_id": invoice_id},
+    )
+
+
+def line_origins(file: str, invoice_id: str) -> list[Row]:
+    """Return what stands behind the lines of an invoice beside events, in their order.
+
+    That is the local period, the terms, and of a correction whether what it corrects is void.
+    """
+    return _rows(
+        file,
+        """
+        select
+            timezone(invoices.billing_zone, timezone('UTC', lines.period_started_at))
+                as local_started_at,
+            timezone(invoices.billing_zone, timezone('UTC', lines.period_ended_at))
+                as local_ended_at,
+            products.product_id,
+            timezone(invoices.billing_zone, timezone('UTC', products.valid_from))
+                as local_terms_from,
+            coalesce(adjusted.status = 'void', false) as corrects_void
+        from marts.fct_invoice_lines as lines
+        inner join marts.fct_invoices as invoices on lines.invoice_id = invoices.invoice_id
+        left join marts.dim_products as products on lines.terms_id = products.terms_id
+        left join marts.fct_invoices as adjusted on lines.adjusts_invoice_id = adjusted.invoice_id
+        where lines.invoice_id = $invoice_id
+        order by lines.line_number
         """,
         {"invoice_id": invoice_id},
     )
@@ -780,10 +835,10 @@ def rated_metrics(file: str, invoice_id: str, minor_unit: int) -> list[Row]:
     )
 
 
-def line_evidence(file: str, invoice_line_id: str) -> Row:
+def line_evidence(file: str, invoice_line_id: str, minor_unit: int) -> Row:
     """Return what the events of a line add up to, against the line.
 
-    The comparisons are null where a line claims no quantity, as a charge or an adjustment does.
+    The comparisons are null where a line does not claim that, as a charge or an adjustment.
     """
     return _one(
         file,
@@ -791,7 +846,10 @@ def line_evidence(file: str, invoice_line_id: str) -> Row:
         with
 
         summed as (
-            select count(*) as event_count, coalesce(sum(quantity), 0) as quantity
+            select
+                count(*) as event_count,
+                coalesce(sum(quantity), 0) as quantity,
+                coalesce(sum(rule_amount), 0) as rule_amount
             from marts.fct_line_events
             where invoice_line_id = $invoice_line_id
         )
@@ -799,17 +857,22 @@ def line_evidence(file: str, invoice_line_id: str) -> Row:
         select
             summed.event_count,
             summed.quantity,
-            lines.usage_event_count,
-            lines.usage_quantity,
-            case when lines.kind = 'usage' then summed.event_count = lines.usage_event_count end
-                as counts_agree,
+            summed.rule_amount,
+            case
+                when lines.kind in ('usage', 'rule')
+                    then summed.event_count = lines.usage_event_count
+            end as counts_agree,
             case when lines.kind = 'usage' then summed.quantity = lines.usage_quantity end
-                as quantities_agree
+                as quantities_agree,
+            case
+                when lines.kind = 'rule'
+                    then round(summed.rule_amount, $minor_unit) = lines.amount
+            end as amounts_agree
         from marts.fct_invoice_lines as lines
         cross join summed
         where lines.invoice_line_id = $invoice_line_id
         """,
-        {"invoice_line_id": invoice_line_id},
+        {"invoice_line_id": invoice_line_id, "minor_unit": minor_unit},
     )
 
 
@@ -826,6 +889,7 @@ def line_events(file: str, invoice_line_id: str) -> pl.DataFrame:
             events.credential_name,
             events.model,
             line_events.quantity,
+            line_events.rule_amount,
             events.cost_amount
         from marts.fct_line_events as line_events
         inner join marts.fct_events as events on line_events.event_key = events.event_key

@@ -15,6 +15,7 @@ from ingest.facts import land_facts
 from ingest.landing import LandingReport, LandingRules, land_file
 from ingest.paths import PROJECT_ROOT, DataPaths
 from ingest.prices import import_ai_prices
+from ingest.synthetic import land_synthetic
 
 LANDED_AT = datetime(2026, 12, 31, tzinfo=UTC)
 PRICED_AT = datetime(2026, 3, 15, tzinfo=UTC)
@@ -44,6 +45,7 @@ class Deployment:
 
     def rate(self, as_of: str, *arguments: str) -> None:
         """Build and test every dbt model in this process."""
+        land_synthetic(self.paths.lake, now=LANDED_AT)
         import_ai_prices(self.paths.lake, now=PRICED_AT)
         self.environment.setenv("LAKE_PATH", str(self.paths.lake))
         self.environment.setenv("WAREHOUSE_PATH", str(self.paths.warehouse))

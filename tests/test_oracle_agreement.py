@@ -16,6 +16,12 @@ from tests.rating import rate_folder
 
 COUNT = int(os.environ.get("METERHOUSE_ORACLE_CASES", "2000"))
 SEED = int(os.environ.get("METERHOUSE_ORACLE_SEED", "1"))
+# Cases that the models and the oracle once told apart, found among 50,000 and more.
+ONCE_DIFFERENT = (
+    *(400876, 501080, 502197, 503234, 508260, 509061, 512866, 522604, 525327, 528657),
+    *(529382, 530623, 530738, 531160, 531474, 531861, 533299, 533593, 535787, 536945),
+    *(540514, 541972, 543090, 543810, 544378, 545492, 545790, 546337, 548829, 549755),
+)
 MOST_SHOWN = 25
 INVOICE = (
     *("kind", "subscription_id", "product", "cut_off_at", "currency", "status"),
@@ -36,7 +42,7 @@ Told = Mapping[str, Any]
 def batches() -> dict[str, list[int]]:
     """Return the seeds by the instant that is settled: one catalogue and one build for each."""
     seeds: dict[str, list[int]] = {}
-    for seed in range(SEED, SEED + COUNT):
+    for seed in (*range(SEED, SEED + COUNT), *ONCE_DIFFERENT):
         seeds.setdefault(cases.AS_OFS[seed % len(cases.AS_OFS)], []).append(seed)
     return seeds
 

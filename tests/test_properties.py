@@ -1,5 +1,6 @@
 """What holds for any usage: seeded draws, many of them in one rating."""
 
+import json
 import random
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -250,3 +251,136 @@ def late_pair(given: Given, product: str, number: int, drawn: random.Random) -> 
                 received_at=received_at.isoformat(),
             )
     return in_time, late
+
+
+IN_THE_GRACE_HOUR, BEFORE_ALL_THAT_IS_LATER = "2026-02-11T00:30:00Z", "2026-03-20T00:00:00Z"
+LATER = {"recorded_at": "2026-03-25T00:00:00Z"}
+"""Known after both, and before the closings of April 1."""
+
+
+def test_what_becomes_known_later_changes_no_invoice_that_is_out(batch: Batch) -> None:
+    before = rate_folder(batch.catalog, [batch.events], batch.facts, "2026-11-05T09:30:00Z")
+
+    assert_all_stay(before, batch.document)
+
+
+def test_no_row_that_is_recorded_later_changes_an_invoice_that_is_out(tmp_path: Path) -> None:
+    given, facts = what_is_recorded_later()
+    write_catalog([given], tmp_path / "catalog")
+    write_events([given], tmp_path / "events.ndjson")
+    lines = "".join(f"{json.dumps(fact)}\n" for fact in facts)
+    (tmp_path / "facts.ndjson").write_text(lines, encoding="utf-8")
+
+    first, second, last = (
+        rate_folder(
+            tmp_path / "catalog", [tmp_path / "events.ndjson"], tmp_path / "facts.ndjson", as_of
+        )
+        for as_of in (IN_THE_GRACE_HOUR, BEFORE_ALL_THAT_IS_LATER, "2026-05-20T00:00:00Z")
+    )
+
+    assert_all_stay(first, second)
+    assert_all_stay(second, last)
+    due = {each["invoice_id"]: each["amount_due"] for each in last["invoices"]}
+    assert due["later-bought-0000"] == "30.00", "the credit came an hour after it"
+    assert [due[f"later-small-{number:04}"] for number in range(3)] == ["0.00", "0.00", "60.00"]
+    adjusted = {
+        invoice["subscription_id"]
+        for invoice in last["invoices"]
+        if any(line["kind"] in {"adjustment", "credit"} for line in invoice["lines"])
+        and invoice["cut_off_at"] > LATER["recorded_at"]
+    }
+    told_late = {"front", "back", "key", "late", "amended", "void", "over", "over_in_advance"}
+    assert adjusted == {f"later-{name}" for name in told_late | {"owner", "reissued"}}
+
+
+def assert_all_stay(before: Document, after: Document) -> None:
+    """Assert that what was out is out as it was; only of what is void by then nothing is due."""
+    now = {each["invoice_id"]: each for each in after["invoices"]}
+    out = [each for each in before["invoices"] if each["status"] != "draft"]
+    kept = ("content_hash", "total_amount", "cut_off_at", "amount_due")
+
+    assert out
+    for invoice in out:
+        still = now[invoice["invoice_id"]]
+        names = kept[:3] if still["status"] == "void" else kept
+        assert {name: still[name] for name in names} == {name: invoice[name] for name in names}
+
+
+def what_is_recorded_later() -> tuple[Given, list[dict[str, object]]]:
+    """Give everything that may be told late: rows, events and facts."""
+    given = Given("later")
+    ends = {"expires_at": "2026-07-31"}
+    usage = given.product(
+        name="usage", immediate_cancellation=True, pricing_metrics=[metric(aggregation="sum")]
+    )
+    ahead = given.product(
+        name="ahead", immediate_cancellation=True, recurring_charges=[fee("300", "in_advance")]
+    )
+    cheap = given.product(name="cheap", recurring_charges=[fee("60", "in_advance")])
+    once = given.product(
+        name="once", one_time_charges=[{"key": "once", "name": "Once", "amount": "30"}]
+    )
+    long_grace = {"every": "month", "grace": "2d"}
+    slow = given.product(
+        name="slow", settlement=long_grace, pricing_metrics=[metric(aggregation="sum")]
+    )
+    given.products[f"{slow}-soon"] = {
+        **given.products[slow],
+        "settlement": {"every": "month", "grace": "0s"},
+        "effective_from": "2026-04-01",
+        **LATER,
+    }
+    for name in ("key", "late", "amended", "void", "over", "reissued"):
+        given.use(given.subscription(usage, name=name, **ends), "4")
+    given.use(given.subscription(slow, name="slow", **ends), "4", month=4)
+
+    given.rows["subscribers"] += [
+        {"subscriber_id": "later-front", "email": "front@example.com"},
+        {"subscriber_id": "later-back", "email": "back@example.com", **LATER},
+        {"subscriber_id": "later-front", "email": "front@example.org", **LATER},
+        {"subscriber_id": "later-owner"},
+    ]
+    for name, subscriber in (("front", "front"), ("back", "back"), ("owner", "owner")):
+        given.subscription(usage, name=name, subscriber_id=f"later-{subscriber}", **ends)
+    given.subscription(usage, name="rival", subscriber_id="later-owner", **ends, **LATER)
+    for named in (
+        {"id": "later-back", "email": "front@example.com"},
+        {"id": "later-owner"},
+        {"credential": {"value": "later-key"}},
+    ):
+        given.event("nobody", "2026-01-20T00:00:00Z", {"units": "2"})
+        given.events[-1] = {**given.events[-1], "subscriber": named, "productName": usage}
+    credential = {"value": "later-key", "credential_name": "Key", "subscription_id": "later-key"}
+    given.rows["credentials"].append({**credential, "valid_from": "2026-01-01", **LATER})
+
+    given.subscription(ahead, name="over_in_advance", **ends)
+    for name in ("over", "over_in_advance"):
+        row = {"subscription_id": f"later-{name}", "cancelled_at": "2026-01-10T00:00:00Z"}
+        given.rows["cancellations"].append({**row, **LATER})
+
+    payer = {"organization_id": "later", **ends}
+    given.rows["organizations"] += [
+        {"organization_id": "later", "name": "Later"},
+        {"organization_id": "later", "name": "Later and Sons", **LATER},
+    ]
+    large = given.subscription(ahead, name="large", **payer)
+    given.subscription(once, "2026-02-11", name="bought", **payer)
+    given.subscription(cheap, "2026-02-11", name="small", replaces=large, **payer)
+
+    given.use("later-late", "3", known_in=4)
+    named_event = {"sourceId": "meter", "received_at": LATER["recorded_at"]}
+    voided = {"fact": "void", "received_at": LATER["recorded_at"]}
+    paid = {"fact": "payment", "status": "paid", "paid_at": LATER["recorded_at"]}
+    amended = {**given.events[2], "payload": {"units": "9"}}
+    del amended["received_at"]
+    return given, [
+        {"fact": "amend_event", "transactionId": "later-3", "event": amended, **named_event},
+        {"fact": "void_event", "transactionId": "later-4", **named_event},
+        {**voided, "invoice_id": "later-large-0002", "mode": "waive"},
+        {**voided, "invoice_id": "later-reissued-0001", "mode": "reissue"},
+        {**paid, "invoice_id": "later-late-0001"},
+    ]
+
+
+def fee(amount: str, bill: str) -> dict[str, str]:
+    return {"key": "fee", "name": "Fee", "amount": amount, "bill": bill}

@@ -143,6 +143,20 @@ def test_what_is_compared_carries_the_name_of_its_story(story):
         assert [each for each in ids if not each.startswith(f"{story.name}-")] == []
 
 
+def test_what_rules_charge_for_events_adds_up_to_their_lines(billed):
+    lines = billed.execute(
+        """
+        select lines.amount, round(sum(line_events.rule_amount), 2)
+        from marts.fct_invoice_lines as lines
+        left join marts.fct_line_events as line_events using (invoice_line_id)
+        where lines.charged_kind = 'rule' and lines.currency = 'USD'
+        group by lines.invoice_line_id, lines.amount
+        """
+    ).fetchall()
+    assert len(lines) > 5
+    assert [pair for pair in lines if pair[0] != pair[1]] == []
+
+
 def test_a_wrong_figure_is_told(billed):
     story = next(story for story in STORIES if story.name == "summaries")
     right = next(each for each in expectations(story) if each.mart == "fct_invoices")

@@ -59,12 +59,14 @@ def command(*arguments: str) -> list[str]:
 
 def settle(as_of: str) -> subprocess.CompletedProcess[str]:
     home = Path(os.environ["METERHOUSE_DATA"]) / "dagster"
+    # Called by its full path, a command needs nothing of its own environment on the PATH.
+    surroundings = {"DAGSTER_HOME": str(home), "PATH": "/usr/bin:/bin"}
     return subprocess.run(
         command("settle", "--as-of", as_of),
         capture_output=True,
         text=True,
         check=False,
-        env=os.environ | {"DAGSTER_HOME": str(home)},
+        env=os.environ | surroundings,
     )
 
 

@@ -52,7 +52,7 @@ def snapshot() -> dg.MaterializeResult[None]:
 settlement = dg.define_asset_job(
     "settlement",
     selection=dg.AssetSelection.assets(dbt_models, snapshot)
-    | dg.AssetSelection.assets(dg.AssetKey(["raw", "ai_prices"])),
+    | dg.AssetSelection.assets(["raw", "synthetic_events"], ["raw", "ai_prices"]),
     description="Rate what is known before as_of, prove it, publish it.",
 )
 

@@ -59,6 +59,51 @@
 {% macro duckdb__ordinals_below(column) %}(select unnest(range(0, {{ column }})) as ordinal){% endmacro %}
 {% macro spark__ordinals_below(column) %}(select explode(sequence(0, {{ column }} - 1)) as ordinal){% endmacro %}
 
+{#
+    A list of a group's rows in the order of the first column: a start, and then for each row a value
+    that is computed from the row, `entry`, and the values before it, `earlier`.
+#}
+{% macro accumulated(columns, start, value) %}{{ return(adapter.dispatch('accumulated')(columns, start, value)) }}{% endmacro %}
+{% macro duckdb__accumulated(columns, start, value) -%}
+    list_reduce(
+        list({
+            {%- for column in columns %}'{{ column }}': {{ column }}{{ ', ' if not loop.last }}{% endfor -%}
+        } order by {{ columns[0] }}),
+        lambda earlier, entry: list_append(earlier, {{ value }}),
+        [{{ start }}]
+    )
+{%- endmacro %}
+{% macro spark__accumulated(columns, start, value) -%}
+    aggregate(
+        sort_array(collect_list(struct({{ columns | join(', ') }}))),
+        array({{ start }}),
+        (earlier, entry) -> array_append(earlier, {{ value }})
+    )
+{%- endmacro %}
+
+{# One of a list, from 1 on; -1 is the last. #}
+{% macro item(items, place) %}{{ return(adapter.dispatch('item')(items, place)) }}{% endmacro %}
+{% macro duckdb__item(items, place) %}{{ items }}[{{ place }}]{% endmacro %}
+{% macro spark__item(items, place) %}element_at({{ items }}, {{ place }}){% endmacro %}
+
+{# A list as rows, with their places from 1 on. #}
+{% macro numbered(items, name) %}{{ return(adapter.dispatch('numbered')(items, name)) }}{% endmacro %}
+{% macro duckdb__numbered(items, name) -%}
+    (select unnest({{ items }}) as {{ name }}, generate_subscripts({{ items }}, 1) as place)
+{%- endmacro %}
+{% macro spark__numbered(items, name) -%}
+    (select {{ name }}, position + 1 as place from (select posexplode({{ items }}) as (position, {{ name }})))
+{%- endmacro %}
+
+{# Two maps in one; where both have a key, the first one's value stays. #}
+{% macro united(first, second) %}{{ return(adapter.dispatch('united')(first, second)) }}{% endmacro %}
+{% macro duckdb__united(first, second) %}map_concat({{ second }}, {{ first }}){% endmacro %}
+{% macro spark__united(first, second) -%}
+    map_concat(
+        {{ first }}, map_filter({{ second }}, (key, value) -> not map_contains_key({{ first }}, key))
+    )
+{%- endmacro %}
+
 {# only to look for candidates: the engines' values differ, so it is never stored #}
 {% macro quick_hash(columns) %}{{ return(adapter.dispatch('quick_hash')(columns)) }}{% endmacro %}
 {% macro duckdb__quick_hash(columns) %}hash({{ columns }}){% endmacro %}

@@ -15,6 +15,24 @@
     ({{ tokens }}::decimal(19, 0) * {{ usd_per_token }})::decimal(30, 12)
 {%- endmacro %}
 
+{#
+    What a quantity costs in USD, rounded once to 12 decimals; the price is for so many units. Null
+    where it would not fit a bill.
+#}
+{% macro unit_cost(quantity, usd_per_unit, units_of_price) -%}
+    case
+        when
+            ({{ quantity }}::decimal(19, 6) * {{ usd_per_unit }}::decimal(18, 12))::decimal(37, 18)
+            < 1000000000000
+            then
+                {{ divided(
+                    '((' ~ quantity ~ '::decimal(19, 6) * 1000000)::decimal(19, 0) * ('
+                    ~ usd_per_unit ~ '::decimal(18, 12) * 1000000000000)::decimal(18, 0))::decimal(38, 0)',
+                    '(1000000 * ' ~ units_of_price ~ ')::decimal(38, 0)'
+                ) }}::decimal(25, 0) * 0.000000000001
+    end::decimal(25, 12)
+{%- endmacro %}
+
 {# The one rounding of a line: half away from zero, to the currency's minor unit. #}
 {% macro rounded_to_minor_unit(amount, minor_unit) -%}
     case {{ minor_unit }}

@@ -15,6 +15,25 @@
     end
 {%- endmacro %}
 
+{# Where the first paid period begins: after a trial of local days, of a test after one period. #}
+{% macro trial_end(start) -%}
+    case
+        when trial_days = 0 then {{ start }}
+        when step_minutes > 0 then {{ start }} + step_minutes * interval '1' minute
+        else {{ to_utc(
+            to_local(start, 'billing_zone') ~ " + trial_days * interval '1' day", 'billing_zone'
+        ) }}
+    end
+{%- endmacro %}
+
+{# The local time from which boundaries are counted. #}
+{% macro period_base(anchor) -%}
+    case
+        when calendar_unit is null then {{ to_local(anchor, 'billing_zone') }}
+        else date_trunc(calendar_unit, {{ to_local(anchor, 'billing_zone') }})
+    end
+{%- endmacro %}
+
 {#
     How many whole steps lie between the base and an instant, or one less: the first boundary at or
     after the instant is among this one and the next two.

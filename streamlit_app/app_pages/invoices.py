@@ -1,13 +1,13 @@
 """Invoices, and how each came about: lines, tiers, events and credentials."""
 
-from urllib.parse import urlencode
-
 import polars as pl
 import streamlit as st
 
-from streamlit_app import filters, formats, queries
+from streamlit_app import evidence, filters, formats, queries
+from streamlit_app.evidence import counted
 
 SNAPSHOT: str = st.session_state["snapshot"]
+EXACT = ("quantity", "rule_amount", "cost_amount")
 
 
 def choose_scope(currencies: list[str]) -> queries.InvoiceScope:
@@ -46,14 +46,14 @@ def show_tiles(scope: queries.InvoiceScope, minor_unit: int) -> None:
         grid.metric(
             f"{row['status'].capitalize()} ({scope.currency})",
             formats.money(row["total_amount"], minor_unit),
-            delta=_counted(row["invoice_count"], "invoice"),
+            delta=counted(row["invoice_count"], "invoice"),
             delta_color="off",
             delta_arrow="off",
             border=True,
             height="stretch",
         )
     others = [
-        f"{_counted(row['invoice_count'], 'invoice')} in {row['currency']}"
+        f"{counted(row['invoice_count'], 'invoice')} in {row['currency']}"
         for row in queries.other_currencies(SNAPSHOT, scope)
     ]
     if others:
@@ -86,6 +86,7 @@ def show_list(scope: queries.InvoiceScope, minor_unit: int) -> None:
         selection_default={
             "selection": {"rows": [numbers.index(opened)] if opened in numbers else []}
         },
+        placeholder=formats.NOTHING,
         alt=f"Invoices in {scope.currency}",
         column_config={
             "invoice_id": st.column_config.TextColumn("Invoice", pinned=True),
@@ -100,6 +101,10 @@ def show_list(scope: queries.InvoiceScope, minor_unit: int) -> None:
             "total_amount": st.column_config.NumberColumn(
                 f"Total ({scope.currency})", format=f"%,.{minor_unit}f"
             ),
+            "amount_due": st.column_config.NumberColumn(
+                f"To pay ({scope.currency})", format=f"%,.{minor_unit}f"
+            ),
+            "payment_status": "Payment",
         },
     )
     _show_sum(rows, queries.invoice_sums(SNAPSHOT, scope)[0], scope.currency, minor_unit)
@@ -109,19 +114,20 @@ def show_list(scope: queries.InvoiceScope, minor_unit: int) -> None:
 def show_header(invoice: queries.Row) -> None:
     """Show what stands at the head of an invoice."""
     st.header(f"Invoice {formats.literal(invoice['invoice_id'])}")
-    is_draft, cut_off_at = invoice["status"] == "draft", invoice["cut_off_at"]
+    is_draft, zone = invoice["status"] == "draft", invoice["billing_zone"]
+    issue_date = formats.day(invoice["local_cut_off_at"])
     fields = {
         "Customer": invoice["organization_name"],
         "Product": f"{invoice['product_name']} ({invoice['product_id']})",
         "Subscription": invoice["subscription_name"],
         "Status": invoice["status"],
         **_totals(invoice),
-        "Period (UTC)": formats.period(invoice["period_started_at"], invoice["period_ended_at"]),
-        "Will be issued on" if is_draft else "Issue date": formats.day(cut_off_at),
+        f"Period ({zone})": formats.period(invoice["local_started_at"], invoice["local_ended_at"]),
+        "Will be issued on" if is_draft else "Issue date": issue_date,
         "Will count what is known before"
         if is_draft
-        else "Counts what was known before": formats.instant(cut_off_at),
-        "Due": formats.day(invoice["due_date"]),
+        else "Counts what was known before": formats.instant(invoice["cut_off_at"]),
+        **({} if invoice["status"] == "void" else {"Due": formats.day(invoice["due_date"])}),
     }
     grid = st.grid(min_column_width=230)
     for label, value in fields.items():
@@ -132,21 +138,19 @@ def show_header(invoice: queries.Row) -> None:
     st.code(invoice["content_hash"], language=None)
 
 
-def show_lines(invoice: queries.Row, lines: list[queries.Row]) -> None:
+def show_lines(invoice: queries.Row, lines: list[queries.Row], origins: list[queries.Row]) -> None:
     """Show the lines as they are printed, and that they sum to the total."""
     currency, minor_unit = invoice["currency"], invoice["minor_unit"]
+    period = f"Period ({invoice['billing_zone']})"
+    shares = [formats.share(line["share_seconds"], line["full_seconds"]) for line in lines]
     _show_table(
         {
             "Line": [str(line["line_number"]) for line in lines],
-            "Kind": [
-                f"adjusts {line['adjusts_invoice_id']}"
-                if line["kind"] == "adjustment"
-                else line["kind"].replace("_", " ")
-                for line in lines
-            ],
+            "Kind": [_kind(line) for line in lines],
             "Description": [line["description"] for line in lines],
-            "Period": [
-                formats.period(line["period_started_at"], line["period_ended_at"]) for line in lines
+            period: [
+                formats.period(origin["local_started_at"], origin["local_ended_at"])
+                for origin in origins
             ],
             "Quantity": [formats.number(line["quantity"]) for line in lines],
             f"Unit rate ({currency})": [formats.number(line["unit_rate"]) for line in lines],
@@ -154,8 +158,10 @@ def show_lines(invoice: queries.Row, lines: list[queries.Row]) -> None:
                 formats.money(line["fixed_amount"], minor_unit) for line in lines
             ],
             f"Amount ({currency})": [formats.money(line["amount"], minor_unit) for line in lines],
+            # Most invoices have nothing that is prorated.
+            **({"Share of period": shares} if {*shares} != {formats.NOTHING} else {}),
         },
-        words=("Kind", "Description", "Period"),
+        words=("Kind", "Description", period),
         alternative=f"Lines of invoice {invoice['invoice_id']}",
     )
     st.markdown(
@@ -169,7 +175,7 @@ def show_tiers(invoice: queries.Row, lines: list[queries.Row]) -> None:
     """Show per metric how its quantity was cut into tiers and rated."""
     currency, minor_unit = invoice["currency"], invoice["minor_unit"]
     metrics = queries.rated_metrics(SNAPSHOT, invoice["invoice_id"], minor_unit)
-    adjustments = [line for line in lines if line["kind"] == "adjustment"]
+    adjustments = [line for line in lines if line["adjusts_invoice_id"]]
     if not metrics and not adjustments:
         st.caption("No line of this invoice has a metric, so that there is nothing to slice.")
     for metric in metrics:
@@ -213,9 +219,9 @@ def show_tiers(invoice: queries.Row, lines: list[queries.Row]) -> None:
 
 
 def show_adjustments(invoice: queries.Row, adjustments: list[queries.Row]) -> None:
-    """Show what adjustments change on earlier invoices: before, after and the difference."""
+    """Show what adjustments and credits change: before, after and the difference."""
     currency, minor_unit = invoice["currency"], invoice["minor_unit"]
-    st.markdown("**Adjustments of earlier invoices**")
+    st.markdown("**Adjustments and credits of earlier invoices**")
     _show_table(
         {
             "Line": [str(line["line_number"]) for line in adjustments],
@@ -239,31 +245,35 @@ def show_adjustments(invoice: queries.Row, adjustments: list[queries.Row]) -> No
     )
 
 
-def show_events(invoice: queries.Row, lines: list[queries.Row]) -> None:
-    """Show the events that one line was computed from, and that they add up to it."""
-    by_number = {line["line_number"]: line for line in lines}
+def show_events(invoice: queries.Row, lines: list[queries.Row], origins: list[queries.Row]) -> None:
+    """Show what one line was made of: its events, and that they add up to it."""
+    by_number = {
+        line["line_number"]: (line, origin) for line, origin in zip(lines, origins, strict=True)
+    }
     number = st.selectbox("Line number", list(by_number), key="line", bind="query-params")
     if number is None:
         st.caption("The invoice has no lines.")
         return
-    line = by_number[number]
-    evidence = queries.line_evidence(SNAPSHOT, line["invoice_line_id"])
+    line, origin = by_number[number]
+    summed = queries.line_evidence(SNAPSHOT, line["invoice_line_id"], invoice["minor_unit"])
     amount = formats.money(line["amount"], invoice["minor_unit"])
     st.markdown(
         f"**{formats.literal(line['description'])}**, {amount} {invoice['currency']}  \n"
-        f"{_evidence_text(line, evidence, invoice['minor_unit'])}"
+        f"{evidence.text(invoice, line, origin, summed)}"
     )
     events = queries.line_events(SNAPSHOT, line["invoice_line_id"])
     if events.is_empty():
         return
-    if evidence["event_count"] > events.height:
+    if summed["event_count"] > events.height:
         st.caption(
-            f"The first {events.height:,} of {evidence['event_count']:,} events; "
+            f"The first {events.height:,} of {summed['event_count']:,} events; "
             "the sums above count all."
         )
     instant = "YYYY-MM-DD HH:mm:ss"
+    if line["rule_key"] is None:
+        events = events.drop("rule_amount")
     st.dataframe(
-        _exact(events, ["quantity", "cost_amount"]),
+        _exact(events, [name for name in EXACT if name in events.columns]),
         hide_index=True,
         placeholder=formats.NOTHING,
         alt=f"Events of line {number} of invoice {invoice['invoice_id']}",
@@ -275,6 +285,9 @@ def show_events(invoice: queries.Row, lines: list[queries.Row]) -> None:
             "credential_name": "Credential",
             "model": "Model",
             "quantity": st.column_config.TextColumn("Adds", alignment="right"),
+            "rule_amount": st.column_config.TextColumn(
+                f"Charged ({invoice['currency']})", alignment="right"
+            ),
             "cost_amount": st.column_config.TextColumn(
                 f"Cost ({formats.COST_CURRENCY})", alignment="right"
             ),
@@ -324,21 +337,21 @@ def show_invoice(invoice_id: str) -> None:
         return
     show_header(invoice)
     listed = queries.lines(SNAPSHOT, invoice_id)
-    lines = listed.to_dicts()
+    lines, origins = listed.to_dicts(), queries.line_origins(SNAPSHOT, invoice_id)
     # Only the open tab asks the snapshot.
     in_lines, in_tiers, in_events, in_credentials = st.tabs(
         ["Lines", "Tiers", "Events", "Credentials"], key="tab", bind="query-params"
     )
     if in_lines.open:
         with in_lines:
-            show_lines(invoice, lines)
+            show_lines(invoice, lines, origins)
             _offer(listed, f"invoice-{invoice_id}")
     if in_tiers.open:
         with in_tiers:
             show_tiers(invoice, lines)
     if in_events.open:
         with in_events:
-            show_events(invoice, lines)
+            show_events(invoice, lines, origins)
     if in_credentials.open:
         with in_credentials:
             show_credentials(invoice)
@@ -354,7 +367,7 @@ def _show_sum(rows: pl.DataFrame, sums: queries.Row, currency: str, minor_unit: 
     listed_amount = rows["listed_amount"][0]
     agrees = formats.verdict(listed_amount == sums["all_total_amount"])
     st.markdown(
-        f"**Σ {_counted(rows.height, 'invoice')} "
+        f"**Σ {counted(rows.height, 'invoice')} "
         f"{formats.money(listed_amount, minor_unit)} {currency}**: "
         f"{agrees} all of the above together, "
         f"{formats.money(sums['all_total_amount'], minor_unit)}"
@@ -367,15 +380,32 @@ def _totals(invoice: queries.Row) -> dict[str, str]:
     if invoice["status"] == "void":
         return {f"Total, void and not due ({currency})": total}
     if invoice["status"] != "draft":
-        due = formats.money(invoice["amount_due"], minor_unit)
+        credit, refund = invoice["applied_credit_amount"], invoice["refunded_amount"]
         return {
             f"Total ({currency})": total,
-            f"To pay ({currency})": f"{due}, {invoice['payment_status']}",
+            **({f"Credit used ({currency})": formats.money(credit, minor_unit)} if credit else {}),
+            f"To pay ({currency})": _payment(invoice),
+            **({f"Refunded ({currency})": formats.money(refund, minor_unit)} if refund else {}),
         }
     return {
         f"Accrued so far ({currency})": formats.money(invoice["accrued_amount"], minor_unit),
         f"Total if nothing more comes ({currency})": total,
     }
+
+
+def _kind(line: queries.Row) -> str:
+    if line["adjusts_invoice_id"] is None:
+        return str(line["kind"]).replace("_", " ")
+    verb = "credits" if line["kind"] == "credit" else "adjusts"
+    return f"{verb} {line['adjusts_invoice_id']}"
+
+
+def _payment(invoice: queries.Row) -> str:
+    due = formats.money(invoice["amount_due"], invoice["minor_unit"])
+    if invoice["total_amount"] < 0:
+        return f"{due}, the total is credit of the payer"
+    paid = f" on {formats.day(invoice['paid_at'])}" if invoice["paid_at"] else ""
+    return f"{due}, {invoice['payment_status']}{paid}"
 
 
 def _offer(rows: pl.DataFrame, name: str) -> None:
@@ -387,46 +417,6 @@ def _offer(rows: pl.DataFrame, name: str) -> None:
         key=f"download {name}",
         on_click="ignore",
     )
-
-
-def _evidence_text(line: queries.Row, evidence: queries.Row, minor_unit: int) -> str:
-    events = _counted(evidence["event_count"], "event")
-    if line["kind"] == "recurring":
-        return "A recurring charge is owed for the period itself; no event is behind it."
-    if line["kind"] == "element_fee":
-        return f"{events} carry this value; the first of them made the fee due."
-    if line["kind"] == "adjustment":
-        return (
-            f"{events} came late, with Σ {formats.number(evidence['quantity'])} units. "
-            "The line is the difference that they make to what was billed on "
-            f"{_adjusted_invoice(line)}.  \n{_change_text(line, minor_unit)}"
-        )
-    return (
-        f"{events}: {formats.verdict(evidence['counts_agree'])} the "
-        f"{formats.count(line['usage_event_count'])} metered  \n"
-        f"Σ {formats.number(evidence['quantity'])} units: "
-        f"{formats.verdict(evidence['quantities_agree'])} the "
-        f"{formats.number(line['usage_quantity'])} metered"
-    )
-
-
-def _adjusted_invoice(line: queries.Row) -> str:
-    address = urlencode({"invoice": line["adjusts_invoice_id"], "currency": line["currency"]})
-    return f"[{formats.literal(line['adjusts_invoice_id'])}](invoices?{address})"
-
-
-def _change_text(line: queries.Row, minor_unit: int) -> str:
-    before, after = line["previous_quantity"], line["new_quantity"]
-    units = "" if before is None else f"{formats.number(before)} → {formats.number(after)} units; "
-    return (
-        f"{units}{formats.money(line['previous_amount'], minor_unit)} → "
-        f"{formats.money(line['new_amount'], minor_unit)} {line['currency']}: "
-        f"{formats.difference(line['amount'], minor_unit)}"
-    )
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
 def _exact(rows: pl.DataFrame, columns: list[str]) -> pl.DataFrame:

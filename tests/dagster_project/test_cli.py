@@ -8,6 +8,7 @@ import pytest
 
 from dagster_project.cli import app
 from ingest.paths import PROJECT_ROOT
+from tests.ingest.appended import batch_of, write
 
 CATALOG = PROJECT_ROOT / "seeds" / "catalog"
 
@@ -70,6 +71,45 @@ def test_broken_events_go_to_quarantine_with_their_text(tmp_path, capsys):
     assert (record["file"], record["position"]) == ("events.ndjson", 1)
 
 
+def test_without_files_what_the_server_accepted_is_landed(data, capsys):
+    segment = write(data / "landing", [batch_of("a", "b")])
+    assert run("land") == 0
+    assert f"{segment.name}: 2 read = 2 landed" in capsys.readouterr().err
+    assert run("land") == 0
+    assert capsys.readouterr().err == "No segment waits to be landed.\n"
+
+
+def test_landed_segments_are_kept_or_deleted_as_the_deployment_says(data, capsys, monkeypatch):
+    monkeypatch.setenv("METERHOUSE_LANDED_SEGMENTS", "shred")
+    write(data / "landing", [batch_of("a")])
+    assert run("land") == 2
+    assert "set it to keep or delete" in capsys.readouterr().err
+
+    monkeypatch.setenv("METERHOUSE_LANDED_SEGMENTS", "delete")
+    assert run("land") == 0
+    assert not list(data.rglob("*.ndjson"))
+
+
+def test_a_damaged_segment_is_named_and_holds_the_close(data, capsys):
+    segment = write(data / "landing", [batch_of("a")])
+    segment.write_bytes(segment.read_bytes()[:-1])
+    assert run("land") == 6
+    assert f"{segment.name} can't be landed" in capsys.readouterr().err
+    assert run("settle", "--as-of", "2026-06-01T00:00:00Z") == 6
+    assert "is not landed yet; land it first" in capsys.readouterr().err
+
+
+def test_made_up_transactions_are_landed_once(capsys):
+    story = PROJECT_ROOT / "tests" / "scenarios" / "synthetic_test_hour" / "given" / "catalog"
+    assert run("catalog", "load", str(story), "--recorded-at", "as-valid") == 0
+    capsys.readouterr()
+
+    assert run("land-synthetic") == 0
+    assert "synthetic transactions landed" in capsys.readouterr().err
+    assert run("land-synthetic") == 0
+    assert capsys.readouterr().err == "0 synthetic transactions landed.\n"
+
+
 def test_a_file_that_is_not_there_is_a_mistake_of_the_call(capsys):
     assert run("land", "nowhere.ndjson") == 2
     assert "there is no such file" in capsys.readouterr().err
@@ -86,3 +126,21 @@ def test_a_file_that_is_not_there_is_a_mistake_of_the_call(capsys):
 def test_an_instant_that_cannot_be_settled_is_refused(as_of, reason, capsys):
     assert run("settle", "--as-of", as_of) == 6
     assert reason in capsys.readouterr().err
+
+
+def test_every_command_says_in_one_sentence_what_it_does(capsys):
+    assert run("--help") == 0
+    listed = capsys.readouterr().out.splitlines()
+    commands = [line.strip("│ ").split(maxsplit=1) for line in listed if line.startswith("│ ")]
+    assert len(commands) > 10
+    for name, *said in commands:
+        assert said, f"{name} says nothing"
+        assert said[0].rstrip().endswith("."), f"{name}: {said[0]}"
+
+
+def test_options_have_no_second_name_that_turns_them_off(capsys):
+    for command in (["rate"], ["prices", "import"]):
+        assert run(*command, "--help") == 0
+        said = capsys.readouterr().out
+        assert "--empty-" not in said
+        assert "--no-" not in said

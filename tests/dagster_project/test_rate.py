@@ -53,6 +53,11 @@ def rate(folder: Path, *arguments: str, as_of: str = "2026-03-01T01:00:00Z") -> 
     return run("rate", "--catalog", str(folder / "catalog"), "--as-of", as_of, *arguments)
 
 
+def story_arguments(given: Path) -> tuple[str, ...]:
+    catalog, events = str(given / "catalog"), str(given / "events.csv")
+    return ("rate", "--catalog", catalog, "--events", events, "--as-of", "2027-01-01T00:00:00Z")
+
+
 def schema() -> Draft202012Validator:
     said = json.loads((DOCS / "rate.schema.json").read_text(encoding="utf-8"))
     Draft202012Validator.check_schema(said)
@@ -143,9 +148,55 @@ def test_a_table_reads_like_an_invoice(example, capsys):
     assert rate(example, "--events", str(example / "events.ndjson")) == 0
     printed = capsys.readouterr().out
     assert "Invoice S-1-0001 (issued)  summaries@1.0.0" in printed
-    assert re.search(r"2 +Summaries: First 1000 +1,000 +1\.5 +0\.00 +1,500\.00", printed)
-    assert "total USD 1,834.00   due USD 1,834.00" in printed
+    assert (
+        "period 2026-01-01 to 2026-02-01 (exclusive), known before 2026-02-01 01:00, UTC" in printed
+    )
+    assert re.search(
+        r"2 +Summaries: First 1000 +1,000 +1\.5 +0\.00 +1,500\.00 +2026-01-01 to 2026-02-01",
+        printed,
+    )
+    assert "total USD 1,834.00   due USD 1,834.00 by 2026-03-03, open" in printed
+    late = r"Summaries, adjustment of S-1-0001 +100 +135\.00 +2026-01-01 to 2026-02-01"
+    assert re.search(late, printed)
     assert "Invoice S-1-0003 (draft)" in printed
+    assert "total USD 199.00   to be paid by 2026-05-01" in printed
+
+
+def test_a_table_says_what_was_paid_voided_and_credited(capsys):
+    given = STORIES / "credit_balance_used_oldest_first" / "given"
+    assert run(*story_arguments(given)) == 0
+    printed = capsys.readouterr().out
+    assert "total USD -66.67   due USD 0.00, 66.67 to the payer's credit\n" in printed
+    assert "total USD 40.00   due USD 13.33 after 26.67 of credit by 2026-07-05, open" in printed
+    assert re.search(r"unused part of \S+-0000 +0\.666666666667 +-66\.67", printed)
+
+    given = STORIES / "voided_invoices" / "given"
+    assert run(*story_arguments(given), "--facts", str(given / "facts.ndjson")) == 0
+    printed = capsys.readouterr().out
+    assert "total USD 40.00   void: nothing is due\n" in printed
+
+
+def test_a_table_has_the_days_of_the_billing_zone(capsys):
+    given = STORIES / "dates_in_tokyo" / "given"
+    assert run(*story_arguments(given)) == 0
+    printed = capsys.readouterr().out
+    assert "Asia/Tokyo" in printed
+    assert "15:00" not in printed
+
+
+def test_a_table_counts_copies_and_what_was_not_read(example, tmp_path, capsys):
+    sound = (example / "events.ndjson").read_text(encoding="utf-8")
+    other = sound.splitlines()[0].replace("1100", "7")
+    events = tmp_path / "events.ndjson"
+    events.write_text(f"{sound}{sound}{other}\nnonsense\n", encoding="utf-8")
+
+    assert rate(example, "--events", str(events)) == 0
+
+    printed = capsys.readouterr().out
+    counts = dict(
+        re.findall(r"^(\w+) +(?:\w+ +)?(\d+)\s*$", printed.partition("records")[2], re.MULTILINE)
+    )
+    assert counts == {"billable": "2", "duplicate": "2", "conflict": "1", "quarantined": "1"}
 
 
 def test_no_event_is_needed(example, capsys):
@@ -173,9 +224,9 @@ def test_a_broken_catalogue_is_told_as_its_check_tells_it(example, capsys):
 
 def test_a_wrong_fact_is_told_by_file_and_line(example, tmp_path, capsys):
     facts = tmp_path / "facts.ndjson"
-    facts.write_text('{"fact": "refund"}\n', encoding="utf-8")
+    facts.write_text('{"fact": "gift"}\n', encoding="utf-8")
     assert rate(example, "--facts", str(facts)) == 4
-    assert "facts.ndjson:1: fact 'refund' is none of payment" in capsys.readouterr().err
+    assert "facts.ndjson:1: fact 'gift' is none of payment" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("arguments", [("--as-of", "2026-03-01"), ("--events", "nowhere.ndjson")])
@@ -187,6 +238,6 @@ def test_a_mistake_of_the_call_is_told_before_anything_is_rated(example, argumen
 
 def test_documented_facts_can_be_landed(example, capsys):
     assert run("land-facts", str(example / "facts.ndjson")) == 0
-    assert "4 facts landed, 0 known already." in capsys.readouterr().err
+    assert "5 facts landed, 0 known already." in capsys.readouterr().err
     assert run("land-facts", str(example / "facts.ndjson")) == 0
-    assert "0 facts landed, 4 known already." in capsys.readouterr().err
+    assert "0 facts landed, 5 known already." in capsys.readouterr().err

@@ -496,7 +496,7 @@ class _Drawing:
             product=key,
             version="1.0.0",
             started_at=self._moment(start),
-            audience="organization" if organization and self.chance(40) else None,
+            audience=self._audience() if organization and self.chance(40) else None,
             trial_days=self.random.choice(("0", "1", "5")) if self.chance(15) else None,
             immediate_cancellation=self.random.choice(("true", "false"))
             if self.chance(15)
@@ -508,6 +508,12 @@ class _Drawing:
             row["recorded_at"] = _text(self._recorded(start))
         if self.chance(25):
             self._expire(row, start)
+
+    def _audience(self) -> str:
+        """Return an audience that is more than the owner: everybody, or some who are named."""
+        people = [row["subscriber_id"] for row in self.case_.catalog["subscribers"]]
+        named = ";".join(self.random.sample(people, self.random.randint(1, len(people))))
+        return self.random.choice(("organization", named))
 
     def _moment(self, start: datetime) -> str:
         """Write an instant as a bare date where it is a local midnight, now and then."""
@@ -624,8 +630,18 @@ class _Drawing:
         if self.chance(20) and recorded + MINUTE < at:
             taken_back = self.between(recorded + SECOND, at)
             row["withdrawn_at"] = _text(taken_back)
+        else:
+            self._withdraw_late(row, recorded)
         self.add("cancellations", **row)
         self.edges += [at, recorded]
+
+    def _withdraw_late(self, row: Plain, recorded: datetime) -> None:
+        """Take a cancellation back after it may have cut a period; no other draw hangs on it."""
+        own = random.Random(f"{row['subscription_id']} goes on")
+        span = clock.seconds(recorded, self.until)
+        if own.random() < 0.15 and span > 1:
+            taken_back = recorded + timedelta(seconds=own.randrange(1, span))
+            row["withdrawn_at"] = _text(taken_back.replace(microsecond=0))
 
     def _credentials(self) -> None:
         for name in sorted(self.began):
@@ -717,10 +733,9 @@ class _Drawing:
         if kind == "organization" and "organization_id" in row:
             return {"organizationName": f"House {self.prefix}", "productName": product}
         if kind == "odd":
-            return {
-                "subscriptionId": name,
-                "subscriber": {"credential": {"value": f"{self.prefix}-odd"}},
-            }
+            odd = {"subscriber": {"credential": {"value": f"{self.prefix}-odd"}}}
+            # Every fourth event carries the key alone: it is whose the others taught that it is.
+            return odd if self.number % 4 == 0 else {"subscriptionId": name, **odd}
         return {"subscriptionId": name}
 
     def _has_key(self, name: str) -> bool:
@@ -809,11 +824,19 @@ class _Drawing:
             self.case_.facts.append(fact)
 
     def _voids(self) -> None:
-        if not self.chance(15):
-            return
-        issued = [each for each in self.case_.rated()["invoices"] if each["kind"] == "period"]
+        """Void an invoice, and now and then another one, which may have billed the first again."""
+        if self.chance(15) and self._void("period") and self.chance(30):
+            self._void("period", "adjustment")
+
+    def _void(self, *kinds: str) -> bool:
+        """Void one of the invoices that are out; return whether there was one."""
+        issued = [
+            each
+            for each in self.case_.rated()["invoices"]
+            if each["kind"] in kinds and each["status"] != "void"
+        ]
         if not issued:
-            return
+            return False
         invoice = self.random.choice(issued)
         cut_off = clock.instant(invoice["cut_off_at"])
         if cut_off + SECOND < self.until:
@@ -821,6 +844,7 @@ class _Drawing:
             at = _text(self.between(cut_off + SECOND, self.until))
             fact = {"fact": "void", "invoice_id": invoice["invoice_id"], "mode": mode}
             self.case_.facts.append({**fact, "received_at": at})
+        return True
 
 
 def _units(row: Mapping[str, Any]) -> Decimal | None:

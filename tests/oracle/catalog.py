@@ -32,10 +32,11 @@ def minor_units() -> Mapping[str, int]:
 
 
 @cache
-def providers_that_count_cached_input() -> frozenset[str]:
-    """Return the providers whose input count includes what was read from a cache."""
+def counts_cached_input(provider: str) -> bool:
+    """Whether a provider's input count includes what was read from a cache."""
     rows = _reference("ai_providers.csv")
-    return frozenset(row["provider"] for row in rows if row["input_includes_cache_reads"] == "true")
+    counting = {row["provider"] for row in rows if row["input_includes_cache_reads"] == "true"}
+    return "".join(each for each in provider.lower() if each not in " ._-") in counting
 
 
 def _reference(name: str) -> list[dict[str, str]]:
@@ -72,6 +73,7 @@ class Metric:
     filters: Mapping[str, frozenset[str]] = field(default_factory=dict)
     is_volume: bool = False
     cap: Decimal | None = None
+    is_quota_of_transactions: bool = False
 
 
 @dataclass(frozen=True)
@@ -368,9 +370,13 @@ def _metrics(product: Raw, quota: Raw) -> tuple[Metric, ...]:
     above = Tier("Overage", units, None, Decimal(quota["overage_rate"]), is_overage=True)
     if limited is None:
         tiers = (Tier("Included", ZERO, units, ZERO), above)
-        return (*metrics, Metric("quota", TRANSACTIONS, "count", tiers))
+        quota_metric = Metric("quota", TRANSACTIONS, "count", tiers, is_quota_of_transactions=True)
+        return (*metrics, quota_metric)
+    changes = {"is_quota_of_transactions": "metric" not in quota}
     return tuple(
-        _replaced(each, tiers=(*_cut(each.tiers, units), above)) if each.key == limited else each
+        _replaced(each, tiers=(*_cut(each.tiers, units), above), **changes)
+        if each.key == limited
+        else each
         for each in metrics
     )
 

@@ -14,8 +14,8 @@ from tests.oracle.catalog import (
     Row,
     Rule,
     Terms,
+    counts_cached_input,
     normal,
-    providers_that_count_cached_input,
 )
 from tests.oracle.events import Event, Fact
 
@@ -44,13 +44,15 @@ _TOKENS = {
 class End:
     """An instant from which a subscription is not live, and whether what it cuts is prorated.
 
-    It was asked for at an instant that may lie before, inside a trial or a period.
+    It was asked for at an instant that may lie before, inside a trial or a period. What expires
+    with its trial never has a paid period (R49); what is cancelled at that instant has (R48).
     """
 
     at: datetime
     known_at: datetime
     asked_at: datetime
     is_prorated: bool
+    is_expiration: bool = False
 
 
 @dataclass(frozen=True)
@@ -92,6 +94,23 @@ class World:
         """Return all versions of a subscription's row, as they became known."""
         rows = self.catalog.subscriptions
         return sorted((row for row in rows if row.key == (subscription_id,)), key=_recorded)
+
+    def taught(self, credential: str) -> Mapping[str, datetime]:
+        """Return the subscriptions that records named with a credential, and since when."""
+        found: dict[str, datetime] = {}
+        for each in self.events:
+            named = each.identifiers.get("subscription_id", "")
+            if named not in self.subscription_ids or not credential or is_future(each):
+                continue
+            if each.identifiers.get("credential") == credential:
+                known_at = max(each.known_at, self.entered_at(named))
+                found[named] = min(found.get(named, known_at), known_at)
+        return found
+
+
+def is_future(event: Event) -> bool:
+    """Whether an event is refused because it claims to be later than its receipt."""
+    return event.occurred_at > event.known_at + CLOCK_SKEW
 
 
 def _recorded(row: Row) -> datetime:
@@ -148,22 +167,27 @@ class State:
 
     def voided(self) -> frozenset[str]:
         """Return the invoices that are void."""
-        return frozenset(each.invoice_id for each in self.facts if each.kind == "void")
+        return frozenset(self.voids())
+
+    def voids(self) -> Mapping[str, datetime]:
+        """Return since when each invoice is void that is."""
+        voids = [each for each in self.facts if each.kind == "void"]
+        return {each.invoice_id: each.known_at for each in reversed(voids)}
 
     @cached_property
     def events(self) -> list[Event]:
         """What counts as sent: the first received of each identity, corrected (R9, R12)."""
         first: dict[tuple[str, str], Event] = {}
         for each in sorted(self.world.events, key=lambda each: each.known_at):
-            is_future = each.occurred_at > each.known_at + CLOCK_SKEW
-            if self.sees(each.known_at) and not is_future:
+            if self.sees(each.known_at) and not is_future(each):
                 first.setdefault(each.identity, each)
+        now = dict(first)
         for fact in self.facts:
             if fact.kind == "void_event":
-                first.pop(fact.identity, None)
+                now.pop(fact.identity, None)
             elif fact.kind == "amend_event" and fact.identity in first and fact.event:
-                first[fact.identity] = fact.event
-        return sorted(first.values(), key=lambda each: each.rank)
+                now[fact.identity] = fact.event
+        return sorted(now.values(), key=lambda each: each.rank)
 
     @cached_property
     def usage(self) -> Mapping[str, Sequence[Event]]:
@@ -183,7 +207,11 @@ class State:
         elif mapped := self._mapped(named.get("credential"), event.occurred_at):
             found = [each for each in mapped if each]
         else:
-            found = self._of_the_owner(event) or self._of_the_organization(event)
+            found = (
+                self._of_the_owner(event)
+                or self._of_the_organization(event)
+                or self._of_the_taught(event)
+            )
         live = [each for each in map(self.licence, dict.fromkeys(found)) if each.takes(event)]
         if len(live) > 1 and (mapped_name := named.get("product_name")):
             live = [each for each in live if each.product_name == mapped_name]
@@ -242,7 +270,11 @@ class State:
         return names.get(licence.row["organization_id"], "")
 
     def _of_the_organization(self, event: Event) -> list[str]:
-        """Return an organization's subscriptions of a product that are not one person's (R19)."""
+        """Return an organization's subscriptions of a product that are not one person's (R19).
+
+        They are for everybody in it, or for the subscribers whom they name.
+        """
+        people = {"organization", *self._subscribers(event)}
         organization = event.identifiers.get("organization_name")
         product = event.identifiers.get("product_name")
         return [
@@ -251,7 +283,30 @@ class State:
             if organization
             and self.organization_name(each) == organization
             and each.product_name == product
-            and each.row["audience"] == "organization"
+            and people & {name.strip() for name in each.row["audience"].split(";")}
+        ]
+
+    def _of_the_taught(self, event: Event) -> list[str]:
+        """Return whose credential it is as other events taught, which named both (R5).
+
+        What was taught of it first holds for every event, the rest for events from then on.
+        """
+        if "subscription_id" in event.identifiers:
+            return []
+        credential = event.identifiers.get("credential", "")
+        entered = [
+            row.recorded_at for row in self.world.catalog.credentials if row["value"] == credential
+        ]
+        taught = {
+            subscription: at
+            for subscription, at in self.world.taught(credential).items()
+            if self.sees(at) and not any(recorded_at <= at for recorded_at in entered)
+        }
+        first = min(taught.values(), default=event.known_at)
+        return [
+            self._moved(subscription, event.occurred_at)
+            for subscription, at in taught.items()
+            if at == first or at <= event.known_at
         ]
 
     def carries(self, event: Event, element: str) -> bool:
@@ -281,7 +336,7 @@ class State:
         if price is None:
             return None
         counts = {unit: event.tokens.get(name, 0) for unit, name in _TOKENS.items()}
-        if event.provider in providers_that_count_cached_input():
+        if counts_cached_input(event.provider or ""):
             counts["input"] -= counts["cache_read"]
         default = {"cache_read": price["input"], "cache_write": price["input"]}
         return sum(
@@ -326,7 +381,7 @@ class State:
         ]
         latest = {rule.key: rule for rule in sorted(versions, key=lambda rule: rule.valid_from)}
         live = [each for each in latest.values() if each.valid_to is None or at < each.valid_to]
-        return sorted(live, key=lambda rule: (rule.priority, rule.order))
+        return sorted(live, key=lambda rule: (rule.priority, rule.order, rule.key))
 
     def view(self, event: Event, subscription_id: str) -> dict[str, object]:
         """Return an event as a pricing rule sees it."""
@@ -356,7 +411,7 @@ class State:
 def _prompt_tokens(event: Event) -> int:
     """Return all that a call was given, also where its input count leaves out what was cached."""
     counted = ["inputTokenCount"]
-    if event.provider not in providers_that_count_cached_input():
+    if not counts_cached_input(event.provider or ""):
         counted += ["cacheReadTokenCount", "cacheCreationTokenCount"]
     return sum(event.tokens.get(name, 0) for name in counted)
 
@@ -415,7 +470,10 @@ class Licence:
         versions = [
             each for each in self.state.world.catalog.terms if each.product_id == product_id
         ]
-        known = [each for each in versions if self.state.sees(each.recorded_at)] or versions
+        # Terms that are recorded at the very start of a period are those of the period.
+        known = [
+            each for each in versions if each.recorded_at <= at or self.state.sees(each.recorded_at)
+        ] or versions
         past = [each for each in known if each.valid_from <= at]
         if not past:
             return min(known, key=lambda each: each.valid_from)
@@ -459,15 +517,28 @@ class Licence:
             return True
         entered_at = self.state.world.entered_at(self.subscription_id)
         entry = self.state.world.state(entered_at, entered_at)
-        return entry.licence(self.subscription_id).pays_for_client
+        return entry.licence(self.subscription_id).pays_for_client()
 
-    @cached_property
-    def pays_for_client(self) -> bool:
-        """Whether it is the first subscription of its client to the product that owes the fee."""
-        group = (each for each in self.state.licences() if each.client == self.client)
-        owing = [each for each in group if not each.replaces and not each.is_waived]
-        first = min(owing, key=lambda each: each.setup_order, default=None)
-        return first is self or (first is None and not self.is_waived)
+    def pays_for_client(self, due: datetime | None = None) -> bool:
+        """Whether all of its client's subscriptions that come before it pass the fee on.
+
+        A closing that is cut by an end that becomes known then has its fee `due` at that instant.
+        """
+        order = (due or self.setup_order[0], *self.setup_order[1:])
+        return all(
+            each.is_passed_on
+            for each in self.state.licences()
+            if each.client == self.client
+            and each.owes_per_client
+            and each.setup_order < order
+            and each is not self
+        )
+
+    @property
+    def owes_per_client(self) -> bool:
+        """Whether its terms have a setup fee that a client pays once."""
+        fee = self.first_terms.setup
+        return fee is not None and fee.is_per_client and not self.replaces
 
     @property
     def client(self) -> tuple[str, str]:
@@ -489,15 +560,22 @@ class Licence:
         return due, entered_at, self.subscription_id
 
     @cached_property
-    def is_waived(self) -> bool:
-        """Whether its setup fee is not charged: its trial is cancelled, or the invoice void."""
+    def is_setup_void(self) -> bool:
+        """Whether the invoice is void that charged its setup fee, and counts as billed."""
         voided = self.state.voided() - self.state.reissued()
-        fee = self.first_terms.setup
-        if fee is None or f"{self.subscription_id}-setup" in voided:
-            return True
-        if fee.is_immediate:
+        if self.waits_for_payment:
+            return f"{self.subscription_id}-setup" in voided
+        if f"{self.subscription_id}-0001" not in voided:
             return False
-        return f"{self.subscription_id}-0001" in voided or self.is_cancelled_in_trial
+        entered_at = self.state.world.entered_at(self.subscription_id)
+        then = self.state.world.state(self.setup_order[0], entered_at)
+        return not self.owes_per_client or then.licence(self.subscription_id).pays_for_client()
+
+    @property
+    def is_passed_on(self) -> bool:
+        """Whether its setup fee is another one's: the trial is cancelled, or the invoice void."""
+        is_cancelled = self.is_cancelled_in_trial and not self.waits_for_payment
+        return is_cancelled or self.is_setup_void
 
     @cached_property
     def begins_at(self) -> datetime | None:
@@ -564,7 +642,11 @@ class Licence:
     @cached_property
     def is_cancelled_in_trial(self) -> bool:
         """Whether no paid period ever begins."""
-        return self.end is not None and self.end.asked_at < self.anchor
+        if self.end is None:
+            return False
+        if self.end.is_expiration:
+            return self.end.at <= self.anchor
+        return self.end.asked_at < self.anchor
 
     @cached_property
     def end(self) -> End | None:
@@ -574,7 +656,8 @@ class Licence:
     def _ends(self) -> Iterator[End]:
         if self.row["expires_at"]:
             at = clock.end(self.row["expires_at"], self.first_terms.place)
-            yield End(at, self._known_since("expires_at"), at, self.is_immediate)
+            known_at = self._known_since("expires_at")
+            yield End(at, known_at, at, self.is_immediate, is_expiration=True)
         if self.every.is_test and self.begins_at:
             at = self.begins_at + timedelta(minutes=clock.MINUTES_OF_A_TEST)
             yield End(at, self.first.recorded_at, at, is_prorated=False)

@@ -1,7 +1,7 @@
 """What a period costs as known at an instant: R25, R26, R31, R32, R35 to R40, R47 and R49."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal, localcontext
 
@@ -108,7 +108,8 @@ def usage(licence: Licence, period: Period, end: End | None) -> Iterator[Charge]
         counted = _counted(licence, terms, (period.started_at, ends_at))
         ruled = [(each, _rule(licence, terms, each)) for each in counted]
         left = [each for each, rule in ruled if rule is None or rule.is_added]
-        for order, metric in enumerate(terms.metrics):
+        for order, each in enumerate(terms.metrics):
+            metric = _left_of_quota(each, len(ruled) - len(left))
             yield from _metric(licence, terms, (order, metric), left)
         for order, fee in enumerate(terms.fees):
             yield from _values(licence, (order, fee), left)
@@ -168,6 +169,18 @@ def _values(
             piece = Piece(rounded(amount, digits), Decimal(1))
             key = ("element_fee", fee.element, value)
             yield Charge(key, order, (piece,), Decimal(1), shown=shown)
+
+
+def _left_of_quota(metric: Metric, replaced: int) -> Metric:
+    """Return a metric with what replaced transactions leave of its overage quota (R39, R40)."""
+    if not metric.is_quota_of_transactions:
+        return metric
+    *lower, overage = metric.tiers
+    left = max(overage.lower - replaced, ZERO)
+    cut = [
+        replace(each, upper=min(each.upper or left, left)) for each in lower if each.lower < left
+    ]
+    return replace(metric, tiers=(*cut, replace(overage, lower=left)))
 
 
 def _metric(

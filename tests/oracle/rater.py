@@ -31,7 +31,6 @@ class Closing:
     kind: str
     period: Period
     cut_off: datetime
-    settled_at: datetime
     end: End | None = None
 
 
@@ -131,7 +130,7 @@ def rate(  # the six things that an invoice is a function of
         for invoice in Settlement(world, subscription_id, until).invoices()
     ]
     final = world.state(until, until)
-    _pay_from_balances(each for each in invoices if each.invoice_id not in final.voided())
+    _pay_from_balances(invoices, final)
     shown = [_shown(each, final) for each in sorted(invoices, key=lambda each: each.invoice_id)]
     return {"version": 1, "as_of": _instant(until), "invoices": shown}
 
@@ -147,6 +146,7 @@ class Settlement:
         self.ledger = Ledger()
         self.closed: list[Closing] = []
         self.names: dict[int, str] = {}
+        self.seen: dict[int, State] = {}
         self.last_state: State | None = None
         self.final = world.state(until, until).licence(subscription_id)
 
@@ -163,6 +163,7 @@ class Settlement:
                 self._book(name, lines)
                 yield Invoice(name, closing, state.licence(self.subscription_id), lines)
             self.closed.append(closing)
+            self.seen[closing.period.ordinal] = state
             self.last_state = state
 
     def state(self, closing: Closing) -> State:
@@ -187,10 +188,12 @@ class Settlement:
         if self.final.begins_at is None:
             return
         anchor = self.final.anchor
-        opened_at = max(anchor, self.final.settles_from)
+        is_change_at_once = bool(self.final.replaces) and self.final.is_change_at_once
+        waits = self.final.grace(anchor) if is_change_at_once else timedelta()
+        opened_at = max(anchor + waits, self.final.settles_from)
         first = Period(0, 0, anchor, anchor, anchor)
         if opened_at <= self.until:
-            yield Closing(0, "opening", first, opened_at, opened_at)
+            yield Closing(0, "opening", first, opened_at)
         yield from self._regular()
 
     def _setup(self, entered_at: datetime) -> Iterator[Closing]:
@@ -198,7 +201,7 @@ class Settlement:
         if licence.waits_for_payment:
             started_at = licence.first.valid_from
             period = Period(-1, 0, started_at, started_at, started_at)
-            yield Closing(-1, "setup", period, entered_at, entered_at)
+            yield Closing(-1, "setup", period, entered_at)
 
     def _regular(self) -> Iterator[Closing]:
         ordinal, number = 1, 1
@@ -208,6 +211,28 @@ class Settlement:
             ordinal += 1
             started_at = closing.period.ended_at
             number += closing.period.ended_at == closing.period.regular_end
+        if not self.final.every.is_test:
+            yield from self._after_voids(ordinal, number)
+
+    def _after_voids(self, ordinal: int, number: int) -> Iterator[Closing]:
+        """Yield the next boundary after each void that bills again, however late (R51)."""
+        floor = self.final.settles_from
+        voids = [
+            each.known_at
+            for each in self.world.facts
+            if (each.kind, each.mode) == ("void", "reissue")
+            and each.invoice_id.rpartition("-")[0] == self.subscription_id
+        ]
+        before = max((each.cut_off for each in self.closed), default=floor)
+        while True:
+            start, end = self.final.grid.boundary(number - 1), self.final.grid.boundary(number)
+            cut_off = max(end + self.final.grace(start), floor)
+            if cut_off > self.until:
+                return
+            if any(before <= each < cut_off for each in voids):
+                period = Period(ordinal, number, start, end, end)
+                yield Closing(ordinal, "adjustment", period, cut_off, max(end, floor))
+            before, ordinal, number = cut_off, ordinal + 1, number + 1
 
     def _closing(self, ordinal: int, number: int, started_at: datetime) -> Closing | None:
         """Return the next closing: a period's regular one, or at an end inside it if known then."""
@@ -216,23 +241,26 @@ class Settlement:
         grace = self.final.grace(self.final.grid.boundary(number - 1))
         regular_cut = max(regular_end + grace, floor)
         period = Period(ordinal, number, started_at, regular_end, regular_end)
-        for end in self._ends_inside(period, regular_cut):
+        is_rest = self._is_rest(period)
+        for end in () if is_rest else self._ends_inside(period, regular_cut):
             cut_off = max(end.at + grace, end.known_at, floor)
             if cut_off <= self.until:
                 cut = Period(ordinal, number, started_at, end.at, regular_end)
-                settled_at = max(end.at, end.known_at, floor)
-                return Closing(ordinal, "period", cut, cut_off, settled_at, end)
+                return Closing(ordinal, "period", cut, cut_off, end)
         if regular_cut > self.until:
             return None
         licence = self.world.state(regular_cut, floor).licence(self.subscription_id)
         if licence.end is None or licence.end.at > started_at:
-            settled_at = max(regular_end, floor)
-            return Closing(ordinal, "period", period, regular_cut, settled_at)
+            return Closing(ordinal, "adjustment" if is_rest else "period", period, regular_cut)
         is_billed_ahead = bool(self.ledger.keys(ordinal))
         if regular_end > self._last_boundary(licence.end) and not is_billed_ahead:
             return None
-        settled_at = max(regular_end, floor)
-        return Closing(ordinal, "adjustment", period, regular_cut, settled_at)
+        return Closing(ordinal, "adjustment", period, regular_cut)
+
+    def _is_rest(self, period: Period) -> bool:
+        """Whether it is what an end left of a period, which is rated as one if it goes on (R33)."""
+        grid = self.final.grid
+        return period.started_at > max(grid.boundary(period.number - 1), grid.anchor)
 
     def _last_boundary(self, end: End) -> datetime:
         """Return until when late usage is looked at after an end (R28 to R30)."""
@@ -304,9 +332,12 @@ class Settlement:
     def _own(self, closing: Closing, licence: Licence) -> Iterator[Line]:
         """Yield what the closing period costs, and what comes back of its advance charges."""
         period, end = closing.period, closing.end or licence.end
+        if self._is_rest(period):
+            return
         is_live = closing.kind == "period"
-        if is_live and period.ordinal == 1 and not self._is_setup_immediate():
-            yield from self._plain("setup", self._setup_fee(licence), period)
+        if is_live and period.ordinal == 1 and not licence.waits_for_payment:
+            fee = self._setup_fee(licence, due=closing.cut_off)
+            yield from self._plain("setup", fee, period)
         for fixed, charge in recurring(licence, period, end) if is_live else ():
             if not fixed.is_in_advance:
                 yield from self._plain("recurring", [charge], period)
@@ -340,44 +371,47 @@ class Settlement:
             is_period = earlier.kind in {"period", "adjustment"}
             if is_period and self._looks_back(closing, earlier, state):
                 period = earlier.period
-                now = {charge.key: charge for charge in self._all(licence, earlier)}
+                then = self.seen[period.ordinal].licence(self.subscription_id)
+                now = {charge.key: charge for charge in self._all(then, earlier)}
                 for key in dict.fromkeys([*now, *self.ledger.keys(period.ordinal)]):
                     if key[0] not in {"setup", "one_time"}:
                         yield from self._difference(period, key, now.get(key), state)
 
     def _looks_back(self, closing: Closing, earlier: Closing, state: State) -> bool:
-        """Whether a period is rated again: within the look-back, or if it was billed in vain."""
+        """Whether a period is rated again: within the look-back, or if it was billed in vain.
+
+        What it costs is what was known at the last closing of the look-back.
+        """
         ordinal, place = earlier.period.ordinal, self.final.grid.place
+        until = clock.add_months(earlier.period.regular_end, LOOK_BACK_MONTHS, place)
+        if closing.period.ended_at <= until:
+            self.seen[ordinal] = state
+            return True
         void = state.reissued()
         billed = (each for each in self.ledger.entries if each.ordinal == ordinal)
-        until = clock.add_months(earlier.period.regular_end, LOOK_BACK_MONTHS, place)
-        return closing.period.ended_at <= until or any(each.invoice_id in void for each in billed)
+        return any(each.invoice_id in void for each in billed)
 
     def _all(self, licence: Licence, earlier: Closing) -> Iterator[Charge]:
         """Yield what a closed period costs by what is known now."""
         period, end = earlier.period, licence.end
-        if end is None or end.at > period.started_at:
+        if not self._is_rest(period) and (end is None or end.at > period.started_at):
             yield from (charge for _, charge in recurring(licence, period, end))
-            yield from usage(licence, period, end)
+            whole = replace(period, ended_at=period.regular_end)
+            yield from usage(licence, whole, end)
 
     def _setup_changes(self, closing: Closing, licence: Licence) -> Iterator[Line]:
         periods = {each.ordinal: each.period for each in self.closed}
         one_time = [] if licence.is_cancelled_in_trial else list(self._one_time(licence))
         first = self._first_period()
         fee_period = periods.get(-1, first)
-        is_due = closing.ordinal > 1 or self._is_setup_immediate()
+        is_due = closing.ordinal > 1 or licence.waits_for_payment
         fees = list(self._setup_fee(licence)) if is_due else []
         for period, charges, kind in ((first, one_time, "one_time"), (fee_period, fees, "setup")):
             now = {charge.key: charge for charge in charges}
             billed = [key for key in self.ledger.keys(period.ordinal) if key[0] == kind]
             for key in dict.fromkeys([*now, *billed]):
-                if not self._is_let_go(period, key, licence.state):
+                if kind == "one_time" or not licence.is_setup_void:
                     yield from self._difference(period, key, now.get(key), licence.state)
-
-    def _is_let_go(self, period: Period, key: Key, state: State) -> bool:
-        """Whether a setup fee stands on a void invoice that counts as billed all the same."""
-        invoice = self.ledger.first_invoice(period.ordinal, key)
-        return key[0] == "setup" and invoice in state.voided() - state.reissued()
 
     def _difference(
         self, period: Period, key: Key, now: Charge | None, state: State
@@ -386,7 +420,7 @@ class Settlement:
         amount = (now.amount if now else ZERO) - sum((each.amount for each in entries), ZERO)
         if not amount:
             return
-        name = self._adjusted(period, key)
+        name = self._adjusted(period, key, state)
         charge = now or Charge(key, 0, ())
         is_again = len(entries) < len(self.ledger.of(period.ordinal, key, ()))
         if amount < 0 and not is_again and self._is_in_advance(period, key):
@@ -407,12 +441,16 @@ class Settlement:
         own = f"{self.subscription_id}-{_suffix(period.ordinal)}"
         return key[0] == "recurring" and first is not None and first < own
 
-    def _adjusted(self, period: Period, key: Key) -> str | None:
-        """Return the invoice that is adjusted: of usage, always the period's own."""
-        own = self.names.get(period.ordinal)
-        if key[0] in {"setup", "one_time", "recurring"}:
-            return self.ledger.first_invoice(period.ordinal, key) or own
-        return own
+    def _adjusted(self, period: Period, key: Key, state: State) -> str | None:
+        """Return the invoice that is adjusted: the first that billed it, or should have."""
+        kind, name = key[:2]
+        if kind in {"setup", "one_time", "recurring"}:
+            billed = self.ledger.first_invoice(period.ordinal, key)
+            terms = state.licence(self.subscription_id).terms_at(period.started_at)
+            ahead = {each.key for each in terms.recurring if each.is_in_advance}
+            is_ahead = kind == "one_time" or (kind == "recurring" and name in ahead)
+            return billed or self.names.get(period.ordinal - is_ahead)
+        return self.names.get(period.ordinal)
 
     def _full(self, state: State, period: Period) -> int:
         return state.licence(self.subscription_id).grid.full_seconds(period.number)
@@ -423,15 +461,13 @@ class Settlement:
         billed = sum((each.quantity or ZERO for each in entries), ZERO)
         return (charge.quantity or ZERO) - billed
 
-    def _is_setup_immediate(self) -> bool:
-        fee = self.final.first_terms.setup
-        return fee is not None and fee.is_immediate
-
-    def _setup_fee(self, licence: Licence) -> Iterator[Charge]:
+    def _setup_fee(self, licence: Licence, due: datetime | None = None) -> Iterator[Charge]:
         fee = licence.first_terms.setup
-        if fee is None or licence.replaces or (fee.is_per_client and not licence.pays_for_client):
+        if fee is None or licence.replaces:
             return
-        if fee.is_immediate or not licence.is_cancelled_in_trial:
+        if fee.is_per_client and not licence.pays_for_client(due):
+            return
+        if licence.waits_for_payment or not licence.is_cancelled_in_trial:
             yield Charge(("setup", "setup"), 0, (Piece(fee.amount),))
 
     def _one_time(self, licence: Licence) -> Iterator[Charge]:
@@ -450,22 +486,37 @@ def _suffix(ordinal: int) -> str:
     return "setup" if ordinal < 0 else f"{ordinal:04d}"
 
 
-def _pay_from_balances(invoices: Iterable[Invoice]) -> None:
-    """Set what is due of each invoice, credit used in the order in which it arose (R43)."""
+def _pay_from_balances(invoices: Sequence[Invoice], final: State) -> None:
+    """Set what is due of each invoice: the total less the credit there is when it is cut (R43).
+
+    A void undoes from when it is known what its invoice did to the balance, and nothing else:
+    what was due on the others stays (R51).
+    """
     balances: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
+    changed: dict[str, Decimal] = {}
 
-    def order(each: Invoice) -> tuple[datetime, datetime, Decimal, str]:
-        closing = each.closing
-        return closing.settled_at, closing.period.ended_at, each.total, each.invoice_id
+    def order(each: tuple[datetime, bool, Invoice]) -> tuple[object, ...]:
+        at, is_void, invoice = each
+        ended_at = invoice.closing.period.ended_at
+        return at, is_void, ended_at, invoice.total, invoice.invoice_id
 
-    for each in sorted(invoices, key=order):
+    cut = [(each.closing.cut_off, False, each) for each in invoices]
+    named = {each.invoice_id: each for each in invoices}
+    voids = [
+        (known_at, True, named[name])
+        for name, known_at in final.voids().items()
+        if name in named and known_at >= named[name].closing.cut_off
+    ]
+    for _, is_void, each in sorted([*cut, *voids], key=order):
         account = (each.licence.payer, each.licence.first_terms.currency)
-        if each.total < 0:
-            balances[account] -= each.total
+        if is_void:
+            balances[account] -= changed[each.invoice_id]
+            each.amount_due = ZERO
             continue
-        paid = min(balances[account], each.total)
-        balances[account] -= paid
-        each.amount_due = each.total - paid
+        used = min(max(balances[account], ZERO), each.total)
+        changed[each.invoice_id] = -used
+        balances[account] -= used
+        each.amount_due = max(each.total, ZERO) - max(used, ZERO)
 
 
 # How it is shown.

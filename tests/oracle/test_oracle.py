@@ -289,6 +289,21 @@ def test_r19_an_organizations_subscription_takes_events_of_all_its_people():
     assert totals(rated(terms, [shared, second], [event]), "s-0001", "u-0001") == ["0.00", "0.00"]
 
 
+def test_r19_a_subscription_that_names_its_audience_takes_events_of_these_people():
+    event = used("2026-01-05", units="1")
+    del event["subscriptionId"]
+    event |= {"organizationName": "House", "productName": "Product"}
+    colleague = event | {"transactionId": "e-2", "subscriber": {"id": "buyer"}}
+    terms = product(pricing_metrics=[each("1")])
+    named = subscription(organization_id="o", subscriber_id="owner", audience="buyer; other")
+    other = subscription("t", organization_id="o", subscriber_id="owner", audience="other")
+
+    assert totals(rated(terms, [named, other], [event, colleague]), "s-0001", "t-0001") == [
+        "1.00",
+        "0.00",
+    ]
+
+
 def test_r20_a_backdated_reassignment_adjusts_both_subscriptions():
     event = used("2026-01-15", units="3")
     del event["subscriptionId"]
@@ -533,6 +548,19 @@ def test_r40_a_rule_replaces_the_price_of_a_transaction_or_adds_to_it(mode, tota
     code = {("p", "special"): (lambda row: row["region"] == "x", lambda _: Decimal("2.00"))}
 
     assert totals(rated(terms, events=events, rules=code), "s-0001") == [total]
+
+
+def test_r40_a_transaction_that_a_rule_replaces_uses_an_overage_quota():
+    quota = {"units": "4", "overage_rate": "0.50"}
+    terms = product(
+        pricing_metrics=[_transactions("0.10")],
+        quota=quota,
+        pricing_rules=[{"key": "special", "priority": "1"}],
+    )
+    events = [used("2026-01-05", region="x" if each < 3 else "y") for each in range(6)]
+    code = {("p", "special"): (lambda row: row["region"] == "x", lambda _: Decimal("2.00"))}
+
+    assert amounts(rated(terms, events=events, rules=code)["s-0001"]) == ["0.10", "1.00", "6.00"]
 
 
 def test_r42_the_first_charge_in_advance_is_on_an_opening_invoice():

@@ -45,7 +45,17 @@ def test_a_period_shows_its_last_included_day() -> None:
 def test_a_period_of_less_than_days_shows_its_instants() -> None:
     assert formats.period(
         datetime(2026, 2, 1, 9, tzinfo=UTC), datetime(2026, 2, 1, 9, 5, tzinfo=UTC)
-    ) == ("01 Feb 2026 09:00 UTC until before 01 Feb 2026 09:05 UTC")
+    ) == ("01 Feb 2026 09:00 until before 01 Feb 2026 09:05")
+
+
+def test_a_period_without_length_shows_one_instant() -> None:
+    start = datetime(2026, 2, 1, tzinfo=UTC)
+    assert formats.period(start, start) == "01 Feb 2026 00:00"
+
+
+def test_a_share_is_written_in_seconds() -> None:
+    assert formats.share(1_296_000, 2_592_000) == "1,296,000 of 2,592,000 s"
+    assert formats.share(None, None) == formats.NOTHING
 
 
 def test_text_from_data_is_not_markdown() -> None:

@@ -1,6 +1,6 @@
 with
 
-products as (select * from {{ ref('int_products__with_currency') }}),
+products as (select * from {{ ref('int_products__seen') }}),
 
 final as (
     select
@@ -11,6 +11,8 @@ final as (
         product_version,
         currency,
         minor_unit,
+        is_analytics_only,
+        origin,
         valid_from,
         recorded_at
     from products

@@ -2,20 +2,26 @@ with
 
 subscriptions as (select * from {{ ref('int_subscriptions__named') }}),
 
+notified as (select * from {{ ref('int_subscriptions__notified') }}),
+
 final as (
     select
-        subscription_id,
-        subscription_name,
-        product_id,
-        product_name,
-        organization_id,
-        organization_name,
-        subscriber_key,
-        started_at,
-        live_from,
-        first_period_started_at,
-        ended_at
+        subscriptions.subscription_id,
+        subscriptions.subscription_name,
+        subscriptions.product_id,
+        subscriptions.product_name,
+        subscriptions.organization_id,
+        subscriptions.organization_name,
+        subscriptions.subscriber_key,
+        subscriptions.started_at,
+        subscriptions.live_from,
+        subscriptions.first_period_started_at,
+        subscriptions.ended_at,
+        notified.quota_threshold,
+        notified.tier_quota_threshold,
+        notified.recipient_keys
     from subscriptions
+    left outer join notified on subscriptions.subscription_id = notified.subscription_id
 )
 
 select * from final

@@ -14,7 +14,7 @@ costed as (select * from {{ ref('int_events__costed') }}),
 
 subscriptions as (select * from {{ ref('int_subscriptions__named') }}),
 
-credentials as (select * from {{ ref('int_credentials__latest') }}),
+credentials as (select * from {{ ref('int_credentials__seen') }}),
 
 final as (
     select
@@ -28,7 +28,12 @@ final as (
         subscriptions.product_id,
         coalesce(subscriptions.product_name, events.product_name) as product_name,
         coalesce(subscriptions.organization_name, events.organization_name) as organization_name,
-        coalesce(credentials.credential_name, events.credential_name, 'default') as credential_name,
+        coalesce(
+            case when credentials.origin = 'catalog' then credentials.credential_name end,
+            events.credential_name,
+            credentials.credential_name,
+            'default'
+        ) as credential_name,
         events.provider,
         events.model,
         costed.input_tokens,

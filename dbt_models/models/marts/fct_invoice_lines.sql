@@ -6,6 +6,14 @@ invoices as (select * from {{ ref('int_invoices__totalled') }}),
 
 usage as (select * from {{ ref('int_usage__aggregated_to_closings') }}),
 
+periods as (
+    select distinct
+        subscription_id,
+        period_ordinal,
+        full_seconds
+    from {{ ref('int_recurring__known_at_closings') }}
+),
+
 invoiced as (
     select lines.*
     from lines
@@ -43,6 +51,10 @@ final as (
         invoiced.unit_rate,
         invoiced.fixed_amount,
         invoiced.fraction,
+        round(invoiced.fraction::decimal(25, 12) * periods.full_seconds)::bigint
+            as share_seconds,
+        case when invoiced.fraction is not null then periods.full_seconds end::bigint
+            as full_seconds,
         invoiced.currency,
         invoiced.amount,
         invoiced.usage_quantity,
@@ -61,6 +73,10 @@ final as (
             and invoiced.item_key = usage.metric_key
             and invoiced.period_ordinal = usage.period_ordinal
             and invoiced.closing_ordinal = usage.closing_ordinal
+    left outer join periods
+        on
+            invoiced.subscription_id = periods.subscription_id
+            and invoiced.period_ordinal = periods.period_ordinal
 )
 
 select * from final

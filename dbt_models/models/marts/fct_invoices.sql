@@ -8,6 +8,8 @@ balanced as (select * from {{ ref('int_invoices__balanced') }}),
 
 paid as (select * from {{ ref('int_invoices__paid') }}),
 
+refunded as (select * from {{ ref('int_invoices__refunded') }}),
+
 subscriptions as (select * from {{ ref('int_subscriptions__named') }}),
 
 final as (
@@ -36,6 +38,9 @@ final as (
         balanced.due_amount as amount_due,
         paid.payment_status,
         paid.paid_at,
+        case
+            when invoices.status <> 'draft' then coalesce(refunded.refunded_amount, 0)
+        end::decimal(28, 4) as refunded_amount,
         coalesce(accrued.accrued_amount, 0)::decimal(28, 4) as accrued_amount,
         invoices.content_hash,
         invoices.invoice_text
@@ -44,6 +49,7 @@ final as (
     left outer join accrued on invoices.invoice_id = accrued.invoice_id
     left outer join balanced on invoices.invoice_id = balanced.invoice_id
     left outer join paid on invoices.invoice_id = paid.invoice_id
+    left outer join refunded on invoices.invoice_id = refunded.invoice_id
 )
 
 select * from final

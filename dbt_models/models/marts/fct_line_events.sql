@@ -30,6 +30,7 @@ rated_events as (
         closing_ordinal,
         removed_ordinal,
         quantity,
+        rule_amount,
         coalesce(metric_key, element, rule_key) as item_key,
         case when element is not null then {{ ascii_lower(trimmed('element_value')) }} end
             as match_value
@@ -46,7 +47,8 @@ changes as (
         match_value,
         period_ordinal,
         closing_ordinal,
-        quantity
+        quantity,
+        rule_amount
     from rated_events
     union all
     select
@@ -58,7 +60,8 @@ changes as (
         match_value,
         period_ordinal,
         removed_ordinal as closing_ordinal,
-        -quantity as quantity
+        -quantity as quantity,
+        -rule_amount as rule_amount
     from rated_events
     where removed_ordinal is not null
 ),
@@ -68,7 +71,8 @@ final as (
         lines.invoice_line_id || '/' || changes.change_id as line_event_id,
         lines.invoice_line_id,
         changes.event_key,
-        changes.quantity::decimal(25, 12) as quantity
+        changes.quantity::decimal(25, 12) as quantity,
+        changes.rule_amount::decimal(37, 18) as rule_amount
     from lines
     inner join changes
         on

@@ -19,6 +19,8 @@ renamed as (
         trial_days,
         is_immediate_cancellation,
         is_analytics_only,
+        quota_threshold,
+        tier_quota_threshold,
         {{ utc('valid_from') }} as valid_from,
         {{ utc('recorded_at') }} as recorded_at
     from products

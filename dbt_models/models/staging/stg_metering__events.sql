@@ -10,6 +10,7 @@ renamed as (
         meter_events.event_key,
         meter_events.source_id,
         meter_events.event_id,
+        meter_events.part,
         meter_events.source_kind,
         meter_events.segment_id,
         meter_events.segment_position,

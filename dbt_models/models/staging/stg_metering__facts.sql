@@ -12,7 +12,9 @@ known as (
         source_id,
         event_id,
         event_key,
+        amount,
         {{ utc('paid_at') }} as paid_at,
+        {{ utc('refunded_at') }} as refunded_at,
         {{ utc('known_at') }} as known_at
     from facts
     where {{ utc('known_at') }} <= {{ as_of() }}

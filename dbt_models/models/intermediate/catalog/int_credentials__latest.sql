@@ -8,7 +8,8 @@ latest as (
         {{ surrogate_key(['credential_key', 'subscription_id']) }} as credential_id,
         credential_key,
         credential_name,
-        subscription_id
+        subscription_id,
+        min(recorded_at) over (partition by credential_key, subscription_id) as recorded_at
     from credentials
     qualify row_number() over (
         partition by credential_key, subscription_id

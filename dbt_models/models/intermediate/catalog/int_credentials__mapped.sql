@@ -1,10 +1,16 @@
 {#
     One row per credential, subscription and span in which the one mapped to the other, with since and
-    until when that was known. At a change of plan the credentials move to the successor (R44).
+    until when that was known: as the catalogue says, or as a record taught. At a change of plan the
+    credentials move to the successor (R44).
 #}
 with recursive
 
 credentials as (select * from {{ ref('stg_catalog__credentials') }}),
+
+taught as (
+    select * from {{ ref('int_credentials__taught') }}
+    where credential_key is not null
+),
 
 subscriptions as (select * from {{ ref('int_subscriptions__latest') }}),
 
@@ -15,8 +21,21 @@ own as (
         valid_from,
         valid_to,
         recorded_at as known_from,
-        superseded_at as known_until
+        superseded_at as known_until,
+        false as is_taught,
+        {{ null_of('timestamp') }} as claims_events_from
     from credentials
+    union all
+    select
+        credential_key,
+        subscription_id,
+        valid_from,
+        {{ null_of('timestamp') }} as valid_to,
+        taught_at as known_from,
+        {{ null_of('timestamp') }} as known_until,
+        true as is_taught,
+        claims_events_from
+    from taught
 ),
 
 lineage as (
@@ -41,7 +60,9 @@ moved as (
         greatest(own.valid_from, successor.started_at) as valid_from,
         own.valid_to,
         greatest(own.known_from, successor.recorded_at) as known_from,
-        own.known_until
+        own.known_until,
+        own.is_taught,
+        own.claims_events_from
     from own
     inner join lineage on own.subscription_id = lineage.ancestor_id
     inner join subscriptions as successor on lineage.successor_id = successor.subscription_id

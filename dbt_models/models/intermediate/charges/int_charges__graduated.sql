@@ -2,7 +2,7 @@
     Each unit at the rate of the tier that it falls in; a tier's fixed cost once if usage enters it.
     A tier is entered by a quantity above its lower bound; its upper bound still belongs to it. A
     quantity below zero counts as zero, so it enters no tier (R35). The rate above an overage quota is
-    a last tier, also of volume pricing (R39).
+    a last tier, also of volume pricing (R39); what is left of the quota ends the tiers before it.
 #}
 with
 
@@ -10,7 +10,7 @@ usage as (select * from {{ ref('int_usage__aggregated_to_closings') }}),
 
 tiers as (select * from {{ ref('stg_catalog__tiers') }}),
 
-sliced as (
+reached as (
     select
         usage.*,
         tiers.tier_number,
@@ -19,16 +19,24 @@ sliced as (
         tiers.upper_bound,
         tiers.unit_rate,
         tiers.fixed_cost,
-        (
-            least(usage.quantity, coalesce(tiers.upper_bound, usage.quantity)) - tiers.lower_bound
-        )::decimal(25, 12) as tier_quantity
+        case when tiers.is_overage then usage.overage_bound else tiers.lower_bound end
+            as entered_above,
+        case
+            when tiers.is_overage then usage.quantity
+            else least(usage.quantity, tiers.upper_bound, usage.overage_bound)
+        end as reached_quantity
     from usage
     inner join tiers
-        on
-            usage.terms_id = tiers.terms_id
-            and usage.metric_key = tiers.metric_key
-            and usage.quantity > tiers.lower_bound
+        on usage.terms_id = tiers.terms_id and usage.metric_key = tiers.metric_key
     where usage.pricing = 'graduated' or tiers.is_overage
+),
+
+sliced as (
+    select
+        *,
+        (reached_quantity - entered_above)::decimal(25, 12) as tier_quantity
+    from reached
+    where reached_quantity > entered_above
 ),
 
 charged as (

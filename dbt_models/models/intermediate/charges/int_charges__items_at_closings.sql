@@ -127,10 +127,17 @@ named as (
         terms_id,
         kind,
         item_key,
+        case when kind = 'rule' then subscription_id end as subscription_id,
+        case when kind = 'rule' then period_ordinal end as period_ordinal,
         min(item_name) as item_name,
         min(catalog_order) as catalog_order
     from charges
-    group by terms_id, kind, item_key
+    group by
+        terms_id,
+        kind,
+        item_key,
+        case when kind = 'rule' then subscription_id end,
+        case when kind = 'rule' then period_ordinal end
 ),
 
 items as (
@@ -158,6 +165,8 @@ items as (
             periods.terms_id = named.terms_id
             and changed.kind = named.kind
             and changed.item_key = named.item_key
+            and coalesce(changed.subscription_id = named.subscription_id, true)
+            and coalesce(changed.period_ordinal = named.period_ordinal, true)
     left outer join amounts
         on
             changed.subscription_id = amounts.subscription_id

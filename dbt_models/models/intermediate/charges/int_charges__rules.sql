@@ -1,4 +1,8 @@
-{# The transactions that a pricing rule prices: summed exactly, rounded once a rule and period. #}
+{#
+    The transactions that a pricing rule prices: summed exactly, rounded once a rule and period. A line
+    has the name and note of the last version in force in the period, as far as it was recorded by the
+    period's cut-off, like the price (R40).
+#}
 with
 
 summed as (
@@ -8,12 +12,7 @@ summed as (
 
 periods as (select * from {{ ref('int_periods__closed') }}),
 
-rules as (
-    select * from {{ ref('stg_catalog__pricing_rules') }}
-    qualify row_number() over (
-        partition by product_id, rule_key order by recorded_at, valid_from, rule_version
-    ) = 1
-),
+rules as (select * from {{ ref('stg_catalog__pricing_rules') }}),
 
 named as (
     select
@@ -27,7 +26,19 @@ named as (
             summed.subscription_id = periods.subscription_id
             and summed.period_ordinal = periods.period_ordinal
     inner join rules
-        on periods.product_id = rules.product_id and summed.rule_key = rules.rule_key
+        on
+            periods.product_id = rules.product_id
+            and summed.rule_key = rules.rule_key
+            and periods.period_ended_at > rules.valid_from
+            and (
+                periods.cut_off_at > rules.recorded_at
+                or periods.opened_known_at >= rules.recorded_at
+            )
+    qualify row_number() over (
+        partition by
+            summed.subscription_id, summed.period_ordinal, summed.rule_key, summed.closing_ordinal
+        order by rules.valid_from desc, rules.recorded_at desc, rules.rule_version asc
+    ) = 1
 ),
 
 charged as (

@@ -12,22 +12,11 @@ usage as (
 
 tiers as (select * from {{ ref('stg_catalog__tiers') }}),
 
-quotas as (
-    select
-        terms_id,
-        metric_key,
-        lower_bound as quota_units
-    from tiers
-    where is_overage
-),
-
 limited as (
     select
-        usage.*,
-        least(usage.quantity, quotas.quota_units)::decimal(25, 12) as tier_quantity
+        *,
+        least(quantity, overage_bound)::decimal(25, 12) as tier_quantity
     from usage
-    left outer join quotas
-        on usage.terms_id = quotas.terms_id and usage.metric_key = quotas.metric_key
 ),
 
 reached as (

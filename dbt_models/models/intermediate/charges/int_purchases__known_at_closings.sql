@@ -1,129 +1,65 @@
 {#
-    One row per one-time charge or setup fee of the first closing and closing that bills it or that
-    knows of another end: what it amounts to then. Cancelled in the trial, or before it began, a
-    subscription owes neither (R46, R47); if that becomes known later, they are given back. Of several
-    subscriptions of one client and product the one that is due first pays a fee per client.
+    One row per one-time charge or setup fee of a closing invoice and closing that bills it or that
+    knows more about it: whether it is owed then, also if it was billed otherwise (R46, R47). A fee per
+    client is owed by the first that is not known to have given it up; what stands on a void invoice
+    itself counts as billed, and stays (R51).
 #}
 with
 
 closings as (select * from {{ ref('int_closings__scheduled') }}),
 
-closing_ends as (select * from {{ ref('int_closings__ended') }}),
-
-ended as (select * from {{ ref('int_subscriptions__ended') }}),
-
-charges as (select * from {{ ref('stg_catalog__one_time_charges') }}),
-
-licensed as (
-    select * from {{ ref('int_subscriptions__licensed') }}
-    where setup_fee_bill = 'first_invoice'
-),
-
-voids as (
-    select
-        invoice_id,
-        min(known_at) as known_at
-    from {{ ref('stg_metering__facts') }}
-    where fact = 'void' and mode = 'waive'
-    group by invoice_id
-),
-
-setups as (
-    select
-        closings.subscription_id,
-        closings.opened_known_at,
-        closings.cut_off_at,
-        closings.period_started_at,
-        licensed.terms_id,
-        licensed.payer_key,
-        licensed.product_key,
-        licensed.setup_fee_name,
-        licensed.setup_fee_amount,
-        licensed.setup_fee_paid_per,
-        voids.known_at as voided_at,
-        row_number() over (
-            partition by licensed.payer_key, licensed.product_key, licensed.setup_fee_paid_per
-            order by closings.cut_off_at, licensed.recorded_at, licensed.subscription_id
-        ) as place
-    from closings
-    inner join licensed on closings.subscription_id = licensed.subscription_id
-    left outer join voids
-        on
-            {{ invoice_id('closings.subscription_id', 'closings.closing_ordinal') }}
-            = voids.invoice_id
-            and closings.cut_off_at <= voids.known_at
-    where closings.closing_ordinal = 1 and closings.is_live
-),
-
-next_payers as (
-    select
-        setups.payer_key,
-        setups.product_key,
-        min(later.place) as place
-    from setups
-    inner join setups as later
-        on
-            setups.payer_key = later.payer_key
-            and setups.product_key = later.product_key
-            and setups.place < later.place
-            and setups.voided_at < later.cut_off_at
-    where setups.place = 1 and setups.setup_fee_paid_per = 'client'
-    group by setups.payer_key, setups.product_key
-),
-
 planned as (
+    select * from {{ ref('int_purchases__planned') }}
+    where billed_ordinal >= 0
+),
+
+given_up as (select * from {{ ref('int_purchases__given_up') }}),
+
+voided as (
     select
-        closings.subscription_id,
-        closings.terms_id,
-        closings.opened_known_at,
-        closings.cut_off_at,
-        closings.period_started_at as begun_at,
-        0 as billed_ordinal,
-        'one_time' as kind,
-        charges.charge_key,
-        charges.charge_name,
-        charges.catalog_order,
-        charges.amount as full_amount
-    from closings
-    inner join charges on closings.terms_id = charges.terms_id
-    where closings.closing_ordinal = 0
+        subscription_id,
+        known_from as voided_at
+    from given_up
+    where is_void
+),
+
+spans as (
+    select
+        subscription_id,
+        kind,
+        charge_key,
+        place,
+        known_from,
+        known_until
+    from given_up
+    where not is_void
     union all
     select
-        setups.subscription_id,
-        setups.terms_id,
-        setups.opened_known_at,
-        setups.cut_off_at,
-        setups.period_started_at as begun_at,
-        1 as billed_ordinal,
-        'setup' as kind,
-        'setup' as charge_key,
-        setups.setup_fee_name as charge_name,
-        1 as catalog_order,
-        setups.setup_fee_amount as full_amount
-    from setups
-    left outer join next_payers
-        on
-            setups.payer_key = next_payers.payer_key
-            and setups.product_key = next_payers.product_key
-            and setups.place = next_payers.place
-    where
-        setups.setup_fee_paid_per = 'subscription'
-        or setups.place = 1
-        or next_payers.place is not null
+        planned.subscription_id,
+        planned.kind,
+        planned.charge_key,
+        earlier.place,
+        earlier.known_from,
+        earlier.known_until
+    from planned
+    inner join given_up as earlier
+        on planned.client_key = earlier.client_key and planned.place > earlier.place
 ),
 
 news as (
     select
         subscription_id,
-        ended_at,
+        kind,
+        charge_key,
         known_from as known_at
-    from ended
+    from spans
     union distinct
     select
         subscription_id,
-        ended_at,
+        kind,
+        charge_key,
         known_until as known_at
-    from ended
+    from spans
     where known_until is not null
 ),
 
@@ -138,7 +74,8 @@ later as (
     inner join news
         on
             planned.subscription_id = news.subscription_id
-            and planned.begun_at >= news.ended_at
+            and planned.kind = news.kind
+            and planned.charge_key = news.charge_key
             and planned.cut_off_at <= news.known_at
             and planned.opened_known_at < news.known_at
     inner join closings
@@ -146,53 +83,80 @@ later as (
             planned.subscription_id = closings.subscription_id
             and planned.billed_ordinal < closings.closing_ordinal
             and news.known_at < closings.cut_off_at
+    left outer join voided
+        on planned.subscription_id = voided.subscription_id and planned.kind = 'setup'
+    where voided.voided_at is null or closings.cut_off_at <= voided.voided_at
     group by planned.subscription_id, planned.kind, planned.charge_key, news.known_at
 ),
 
 at_closings as (
     select
-        subscription_id,
-        kind,
-        charge_key,
+        *,
         billed_ordinal as closing_ordinal
     from planned
     union distinct
     select
-        subscription_id,
-        kind,
-        charge_key,
-        closing_ordinal
-    from later
+        planned.*,
+        later.closing_ordinal
+    from planned
+    inner join later
+        on
+            planned.subscription_id = later.subscription_id
+            and planned.kind = later.kind
+            and planned.charge_key = later.charge_key
+),
+
+doubted as (
+    select
+        at_closings.subscription_id,
+        at_closings.kind,
+        at_closings.charge_key,
+        at_closings.closing_ordinal,
+        bool_or(at_closings.place = spans.place) as is_cancelled,
+        count(distinct spans.place) as place_count
+    from at_closings
+    inner join closings
+        on
+            at_closings.subscription_id = closings.subscription_id
+            and at_closings.closing_ordinal = closings.closing_ordinal
+    inner join spans
+        on
+            at_closings.subscription_id = spans.subscription_id
+            and at_closings.kind = spans.kind
+            and at_closings.charge_key = spans.charge_key
+            and (
+                closings.cut_off_at > spans.known_from
+                or closings.opened_known_at >= spans.known_from
+            )
+            and (spans.known_until is null or closings.cut_off_at <= spans.known_until)
+    group by
+        at_closings.subscription_id,
+        at_closings.kind,
+        at_closings.charge_key,
+        at_closings.closing_ordinal
 ),
 
 known as (
     select
-        planned.subscription_id,
-        planned.terms_id,
+        at_closings.subscription_id,
+        at_closings.terms_id,
         1 as period_ordinal,
         at_closings.closing_ordinal,
-        planned.billed_ordinal,
-        planned.kind,
-        planned.charge_key,
-        planned.charge_name,
-        planned.catalog_order,
-        planned.full_amount,
-        closing_ends.ended_at is null
-        or closing_ends.ended_at > planned.begun_at
-        or (
-            closing_ends.ended_at = planned.begun_at
-            and coalesce(closing_ends.is_cancelled_at_once, false)
-        ) as is_charged
+        at_closings.billed_ordinal,
+        at_closings.kind,
+        at_closings.charge_key,
+        at_closings.charge_name,
+        at_closings.catalog_order,
+        at_closings.full_amount,
+        not coalesce(doubted.is_cancelled, false)
+        and at_closings.place - 1 = coalesce(doubted.place_count, 0) as is_charged
     from at_closings
-    inner join planned
+    left outer join doubted
         on
-            at_closings.subscription_id = planned.subscription_id
-            and at_closings.kind = planned.kind
-            and at_closings.charge_key = planned.charge_key
-    left outer join closing_ends
-        on
-            at_closings.subscription_id = closing_ends.subscription_id
-            and at_closings.closing_ordinal = closing_ends.closing_ordinal
+            at_closings.subscription_id = doubted.subscription_id
+            and at_closings.kind = doubted.kind
+            and at_closings.charge_key = doubted.charge_key
+            and at_closings.closing_ordinal = doubted.closing_ordinal
 )
 
 select * from known

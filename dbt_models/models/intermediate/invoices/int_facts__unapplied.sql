@@ -1,4 +1,4 @@
-{# One row per fact that names an invoice or an event that is not there, and so does nothing. #}
+{# One row per fact that does nothing: what it names is not there, or what it gives back unpaid. #}
 with
 
 facts as (select * from {{ ref('stg_metering__facts') }}),
@@ -9,6 +9,8 @@ invoices as (
 ),
 
 events as (select * from {{ ref('int_events__first_received') }}),
+
+judged_refunds as (select * from {{ ref('int_refunds__judged') }}),
 
 unknown_invoices as (
     select
@@ -34,8 +36,21 @@ unknown_events as (
     where facts.fact in ('void_event', 'amend_event')
 ),
 
+refunds as (
+    select
+        fact_id,
+        'refund' as fact,
+        invoice_id as named_id,
+        known_at,
+        reason
+    from judged_refunds
+    where reason is not null
+),
+
 unapplied as (
     select * from unknown_invoices
+    union all
+    select * from refunds
     union all
     select * from unknown_events
 )

@@ -9,79 +9,36 @@ with
 
 items as (select * from {{ ref('int_charges__items_at_closings') }}),
 
-voided as (
-    select * from {{ ref('int_invoices__voided') }}
-    where reissued_ordinal is not null
-),
+voided as (select * from {{ ref('int_invoices__billed_again') }}),
 
-reissues as (
-    select distinct
-        items.subscription_id,
-        items.kind,
-        items.item_key,
-        items.match_value,
-        items.period_ordinal,
-        voided.reissued_ordinal
-    from items
-    inner join voided
-        on
-            items.subscription_id = voided.subscription_id
-            and items.closing_ordinal = voided.closing_ordinal
-),
+restated as (select * from {{ ref('int_invoices__restated') }}),
 
-standing as (
-    select
-        items.* {{ without(['closing_ordinal']) }},
-        reissues.reissued_ordinal as closing_ordinal
-    from reissues
-    inner join items
-        on
-            reissues.subscription_id = items.subscription_id
-            and reissues.kind = items.kind
-            and reissues.item_key = items.item_key
-            and reissues.match_value is not distinct from items.match_value
-            and reissues.period_ordinal = items.period_ordinal
-            and reissues.reissued_ordinal >= items.closing_ordinal
-    qualify row_number() over (
-        partition by
-            items.subscription_id,
-            items.kind,
-            items.item_key,
-            items.match_value,
-            items.period_ordinal,
-            reissues.reissued_ordinal
-        order by items.closing_ordinal desc
-    ) = 1
-),
-
-unstanding as (
+unchanged as (
     select items.*
     from items
-    anti join reissues
+    anti join restated
         on
-            items.subscription_id = reissues.subscription_id
-            and items.kind = reissues.kind
-            and items.item_key = reissues.item_key
-            and items.match_value is not distinct from reissues.match_value
-            and items.period_ordinal = reissues.period_ordinal
-            and items.closing_ordinal = reissues.reissued_ordinal
+            items.subscription_id = restated.subscription_id
+            and items.kind = restated.kind
+            and items.item_key = restated.item_key
+            and items.match_value is not distinct from restated.match_value
+            and items.period_ordinal = restated.period_ordinal
+            and items.closing_ordinal = restated.closing_ordinal
 ),
 
 at_closings as (
     select
         * {{ without(['closing_ordinal']) }},
         closing_ordinal,
-        closing_ordinal = billed_ordinal as is_billed,
         quantity as billed_quantity,
-        event_count as billed_event_count
-    from unstanding
+        event_count as billed_event_count,
+        closing_ordinal = billed_ordinal as is_billed
+    from unchanged
     union all
     select
         *,
-        true as is_billed,
-        case when amount = 0 then 0 else quantity end as billed_quantity,
-        case when amount = 0 then 0 else event_count end as billed_event_count
-    from standing
+        true as is_billed
+    from restated
 ),
 
 compared as (

@@ -1,7 +1,8 @@
 {#
-    One row per invoice that is out and what is due on it: a negative total becomes a credit of the
-    payer in that currency, which lowers what is due on the invoices after it, oldest first (R43). The
-    credit left after an invoice is the running sum less the lowest that it has been, below zero.
+    One row per invoice that is out and what is due on it (R43). A negative total is a credit of the
+    payer in that currency from the cut-off of its invoice on; each later one uses, at its own cut-off,
+    what is left of it, and what is due then stays. A void undoes what its invoice did to the
+    balance, from when it was known: below zero if that credit is used up already.
 #}
 with
 
@@ -10,78 +11,122 @@ invoices as (
     where status <> 'draft'
 ),
 
+voided as (select * from {{ ref('int_invoices__voided') }}),
+
 credited as (
+    select distinct
+        payer_key,
+        currency
+    from invoices
+    where total_amount < 0
+),
+
+entered as (
     select
         invoice_id,
         payer_key,
         currency,
-        billed_at,
+        cut_off_at as entered_at,
         boundary_at,
         total_amount,
-        status = 'void' as is_void,
-        case when status = 'void' then 0 else -total_amount end::decimal(28, 4) as credit_amount
+        false as is_void
     from invoices
+    union all
+    select
+        invoices.invoice_id,
+        invoices.payer_key,
+        invoices.currency,
+        voided.known_at as entered_at,
+        invoices.boundary_at,
+        invoices.total_amount,
+        true as is_void
+    from voided
+    inner join invoices on voided.invoice_id = invoices.invoice_id
 ),
 
-summed as (
+placed as (
     select
-        *,
-        row_number() over (
-            partition by payer_key, currency
-            order by billed_at asc, boundary_at asc, credit_amount desc, invoice_id asc
-        ) as place,
-        sum(credit_amount) over (
-            partition by payer_key, currency
-            order by billed_at asc, boundary_at asc, credit_amount desc, invoice_id asc
-            rows between unbounded preceding and current row
-        ) as running_amount
-    from credited
+        entered.*,
+        (row_number() over (
+            partition by entered.payer_key, entered.currency
+            order by
+                entered.entered_at,
+                entered.is_void,
+                entered.boundary_at,
+                entered.total_amount,
+                entered.invoice_id
+        ))::int as place
+    from entered
+    semi join credited
+        on
+            entered.payer_key = credited.payer_key
+            and entered.currency = credited.currency
 ),
 
-lowest as (
+with_invoice as (
     select
         *,
-        least(
-            min(running_amount) over (
-                partition by payer_key, currency
-                order by place
-                rows between unbounded preceding and current row
-            ),
-            0
-        ) as lowest_amount
-    from summed
+        min(place) over (partition by invoice_id) as invoice_place
+    from placed
 ),
 
-left_over as (
+ledgers as (
     select
-        *,
-        (running_amount - lowest_amount)::decimal(28, 4) as credit_after
-    from lowest
+        payer_key,
+        currency,
+        {{ accumulated(
+            ['place', 'invoice_place', 'total_amount'],
+            '0::decimal(28, 4)',
+            "(case
+                when entry.invoice_place < entry.place
+                    then " ~ item('earlier', '-1') ~ " + " ~ item('earlier', 'entry.invoice_place')
+                    ~ " - " ~ item('earlier', 'entry.invoice_place + 1') ~ "
+                when entry.total_amount < 0
+                    then " ~ item('earlier', '-1') ~ " - entry.total_amount
+                else least(
+                    " ~ item('earlier', '-1') ~ ",
+                    greatest(" ~ item('earlier', '-1') ~ " - entry.total_amount, 0)
+                )
+            end)::decimal(28, 4)"
+        ) }} as balances
+    from with_invoice
+    group by payer_key, currency
 ),
 
-applied as (
+balances as (
     select
-        *,
-        coalesce(
-            lag(credit_after) over (partition by payer_key, currency order by place), 0
-        ) as credit_before
-    from left_over
+        ledgers.payer_key,
+        ledgers.currency,
+        numbered.place,
+        numbered.balance - lead(numbered.balance) over (
+            partition by ledgers.payer_key, ledgers.currency order by numbered.place
+        ) as used_amount
+    from ledgers
+    cross join lateral {{ numbered('ledgers.balances', 'balance') }} as numbered
 ),
 
 balanced as (
     select
-        invoice_id,
-        is_void,
+        invoices.invoice_id,
+        invoices.status = 'void' as is_void,
         case
-            when credit_amount >= 0 then 0
-            else (credit_before - credit_after)
+            when invoices.status = 'void' or invoices.total_amount < 0 then 0
+            else coalesce(balances.used_amount, 0)
         end::decimal(28, 4) as applied_credit_amount,
         case
-            when credit_amount >= 0 then 0
-            else (-credit_amount - credit_before + credit_after)
-        end::decimal(28, 4) as due_amount,
-        credit_after as credit_balance_amount
-    from applied
+            when invoices.status = 'void' or invoices.total_amount < 0 then 0
+            else invoices.total_amount - coalesce(balances.used_amount, 0)
+        end::decimal(28, 4) as due_amount
+    from invoices
+    left outer join with_invoice
+        on
+            invoices.invoice_id = with_invoice.invoice_id
+            and not with_invoice.is_void
+    left outer join balances
+        on
+            with_invoice.payer_key = balances.payer_key
+            and with_invoice.currency = balances.currency
+            and with_invoice.place = balances.place
 )
 
 select * from balanced

@@ -1,4 +1,7 @@
-{# One row per invoice line, numbered in the order in which it is printed (R54). #}
+{#
+    One row per invoice line, numbered in the order in which it is printed (R54). An adjustment names
+    the invoice that it corrects; where its period had none, nothing is named.
+#}
 with
 
 charges as (
@@ -59,6 +62,38 @@ later_lines as (
     having sum(amount) <> 0
 ),
 
+invoiced as (
+    select
+        subscription_id,
+        closing_ordinal
+    from closings
+    where kind = 'period'
+    union distinct
+    select
+        subscription_id,
+        closing_ordinal
+    from charges
+    union distinct
+    select
+        subscription_id,
+        closing_ordinal
+    from later_lines
+),
+
+named_lines as (
+    select
+        later_lines.*,
+        case
+            when invoiced.closing_ordinal is not null
+                then {{ invoice_id('later_lines.subscription_id', 'later_lines.billed_ordinal') }}
+        end as adjusts_invoice_id
+    from later_lines
+    left outer join invoiced
+        on
+            later_lines.subscription_id = invoiced.subscription_id
+            and later_lines.billed_ordinal = invoiced.closing_ordinal
+),
+
 lines as (
     select
         subscription_id,
@@ -91,7 +126,8 @@ lines as (
         unpriced_event_count,
         {{ null_of('decimal(25, 12)') }} as previous_quantity,
         {{ null_of('decimal(28, 4)') }} as previous_amount,
-        {{ null_of('int') }} as previous_ordinal
+        {{ null_of('int') }} as previous_ordinal,
+        {{ null_of('string') }} as adjusts_invoice_id
     from charges
     union all
     select
@@ -105,8 +141,8 @@ lines as (
         item_key,
         catalog_order,
         item_name || coalesce(': ' || element_value, '')
-        || case kind when 'credit' then ', unused part of ' else ', adjustment of ' end
-        || {{ invoice_id('subscription_id', 'billed_ordinal') }} as description,
+        || case kind when 'credit' then ', unused part' else ', adjustment' end
+        || coalesce(' of ' || adjusts_invoice_id, '') as description,
         item_name,
         {{ null_of('int') }} as tier_number,
         {{ null_of('string') }} as tier_name,
@@ -123,18 +159,15 @@ lines as (
         {{ null_of('bigint') }} as unpriced_event_count,
         previous_quantity,
         previous_amount,
-        previous_ordinal
-    from later_lines
+        previous_ordinal,
+        adjusts_invoice_id
+    from named_lines
 ),
 
 numbered as (
     select
         lines.*,
         {{ invoice_id('lines.subscription_id', 'lines.closing_ordinal') }} as invoice_id,
-        case
-            when lines.kind in ('adjustment', 'credit')
-                then {{ invoice_id('lines.subscription_id', 'lines.billed_ordinal') }}
-        end as adjusts_invoice_id,
         closings.currency,
         coalesce(periods.period_started_at, closings.period_started_at) as period_started_at,
         case

@@ -1,13 +1,10 @@
 {#
-    One row per thing of a voided invoice that is to be billed again, on the next closing after the
-    void was known (R51): the amounts of its lines, added up.
+    One row per thing of a voided invoice that is to be billed again, on each closing that has to
+    (R51): the amounts of its lines, added up. What it billed again itself is that of an earlier one.
 #}
 with
 
-voided as (
-    select * from {{ ref('int_invoices__voided') }}
-    where reissued_ordinal is not null
-),
+voided as (select * from {{ ref('int_invoices__billed_again') }}),
 
 charges as (
     select * from {{ ref('int_charges__unioned') }}

@@ -1,6 +1,7 @@
 {#
     One row per closing of a subscription that is due or draft: -1 for a setup fee that has to be paid
-    first, 0 for what is charged on opening, k for period k. billed_at is its instant without grace.
+    first, 0 for what is charged on opening, k for period k. The opening of a plan that takes the place
+    of another at once waits for its grace, so that it finds the credit of what that one leaves (R44).
 #}
 with
 
@@ -31,7 +32,6 @@ setups as (
         licensed.started_at as period_started_at,
         licensed.started_at as period_ended_at,
         licensed.recorded_at as cut_off_at,
-        licensed.recorded_at as billed_at,
         licensed.started_at as boundary_at,
         licensed.recorded_at as opened_known_at,
         false as is_cut,
@@ -45,9 +45,18 @@ setups as (
 firsts as (
     select
         *,
-        greatest(period_started_at, opened_known_at) as opening_cut_off_at
+        greatest(
+            period_started_at
+            + case when change = 'now' then grace_seconds else 0 end * interval '1' second,
+            opened_known_at
+        ) as opening_cut_off_at
     from periods
-    where period_ordinal = 1 and grid_ordinal = 1 and not is_rest and is_begun
+    where
+        period_ordinal = 1
+        and grid_ordinal = 1
+        and not is_rest
+        and is_begun
+        and not is_analytics_only
 ),
 
 first_ends as (
@@ -84,7 +93,6 @@ openings as (
         firsts.period_started_at,
         least(firsts.full_ended_at, first_ends.ended_at) as period_ended_at,
         firsts.opening_cut_off_at as cut_off_at,
-        firsts.opening_cut_off_at as billed_at,
         firsts.period_started_at as boundary_at,
         firsts.opened_known_at,
         false as is_cut,
@@ -110,7 +118,6 @@ regular as (
         period_started_at,
         period_ended_at,
         cut_off_at,
-        settled_at as billed_at,
         period_ended_at as boundary_at,
         opened_known_at,
         is_cut,

@@ -1,15 +1,25 @@
 {#
     One row per settlement period with the instant at which it closes: its end plus grace, or when the
     subscription became known, if that is later (R27). An end inside a period, known before the period
-    closes, cuts it: the first part closes at once, the rest closes late usage only. An end that
-    becomes known later leaves the period whole; what it takes away is adjusted. After an end the
-    would-be boundaries close late usage for the look-back (R28), and what was paid ahead.
+    closes, cuts it: the first part closes at once, the rest adjusts only, also where the end is taken
+    back and the period goes on. An end that becomes known later leaves the period whole; what it takes
+    away is adjusted. After an end the
+    would-be boundaries close late usage for the look-back (R28), and what was paid ahead; beyond it
+    only the next one after an invoice is known to be void that has to be billed again (R51).
 #}
 with
 
 periods as (select * from {{ ref('int_periods__termed') }}),
 
 ended as (select * from {{ ref('int_subscriptions__ended') }}),
+
+voids as (
+    select
+        regexp_replace(invoice_id, '-[^-]*$', '') as subscription_id,
+        known_at
+    from {{ ref('stg_metering__facts') }}
+    where fact = 'void' and mode = 'reissue'
+),
 
 cuts as (
     select
@@ -58,7 +68,7 @@ effective_cuts as (
 first_cuts as (
     select * from effective_cuts
     qualify row_number() over (
-        partition by subscription_id
+        partition by subscription_id, grid_ordinal
         order by
             cut_off_at asc,
             known_from < cut_off_at or known_from <= opened_known_at desc,
@@ -70,16 +80,21 @@ first_cuts as (
 parts as (
     select
         periods.*,
-        periods.grid_ordinal
-        + case when periods.grid_ordinal > first_cuts.grid_ordinal then 1 else 0 end
-            as period_ordinal,
-        case
-            when periods.grid_ordinal = first_cuts.grid_ordinal then first_cuts.ended_at
-        end as cut_at,
+        (
+            periods.grid_ordinal + count(first_cuts.grid_ordinal) over (
+                partition by periods.subscription_id
+                order by periods.grid_ordinal
+                rows between unbounded preceding and 1 preceding
+            )
+        )::int as period_ordinal,
+        first_cuts.ended_at as cut_at,
         first_cuts.cut_off_at as part_cut_off_at,
         first_cuts.known_from as cut_known_at
     from periods
-    left outer join first_cuts on periods.subscription_id = first_cuts.subscription_id
+    left outer join first_cuts
+        on
+            periods.subscription_id = first_cuts.subscription_id
+            and periods.grid_ordinal = first_cuts.grid_ordinal
 ),
 
 bounded as (
@@ -199,13 +214,32 @@ beyond_look_back as (
     where not lived.is_live
 ),
 
+billing_again as (
+    select
+        lived.subscription_id,
+        min(lived.period_ordinal) as period_ordinal
+    from lived
+    inner join voids
+        on lived.subscription_id = voids.subscription_id and lived.cut_off_at > voids.known_at
+    group by lived.subscription_id, voids.known_at
+),
+
+unneeded as (
+    select beyond_look_back.*
+    from beyond_look_back
+    anti join billing_again
+        on
+            beyond_look_back.subscription_id = billing_again.subscription_id
+            and beyond_look_back.period_ordinal = billing_again.period_ordinal
+),
+
 closed as (
     select lived.*
     from lived
-    anti join beyond_look_back
+    anti join unneeded
         on
-            lived.subscription_id = beyond_look_back.subscription_id
-            and lived.period_ordinal = beyond_look_back.period_ordinal
+            lived.subscription_id = unneeded.subscription_id
+            and lived.period_ordinal = unneeded.period_ordinal
 )
 
 select * from closed

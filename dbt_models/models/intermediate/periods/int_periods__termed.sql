@@ -1,8 +1,8 @@
 {#
     One row per period with the terms in force at its start (R25), as far as they were known when it
     was first charged for: at its closing, or, if it is paid in advance, at the closing before. From
-    the first boundary on an upgrade brings the terms of another version (R45). A trial
-    closes without grace: what comes after it is charged at its end.
+    the first boundary on an upgrade brings the terms of another version, if both were known then
+    (R45). A trial closes without grace: what comes after it is charged at its end.
 #}
 with
 
@@ -32,8 +32,13 @@ upgraded as (
         on
             periods.subscription_id = upgrades.subscription_id
             and periods.period_started_at >= upgrades.valid_from
-            and upgrades.recorded_at
-            <= greatest(periods.period_started_at, periods.opened_known_at)
+    inner join products
+        on
+            upgrades.product_id = products.product_id
+            and periods.period_started_at >= products.valid_from
+    where
+        greatest(upgrades.recorded_at, products.recorded_at)
+        <= greatest(periods.period_started_at, periods.opened_known_at)
     qualify row_number() over (
         partition by periods.subscription_id, periods.grid_ordinal
         order by upgrades.valid_from desc, upgrades.recorded_at desc
@@ -105,7 +110,9 @@ in_force as (
             when is_paid_in_advance
                 then greatest(
                     period_started_at
-                    + case when grid_ordinal = 1 then 0 else grace_seconds end
+                    + case
+                        when grid_ordinal > 1 or change = 'now' then grace_seconds else 0
+                    end
                     * interval '1' second,
                     opened_known_at
                 )

@@ -1,92 +1,12 @@
 {#
-    One row per subscription with the terms that it began under: those in force at its start, as far as
-    they were known when the subscription was; else the first that were recorded later. They say the
-    grid of its periods, its trial and whether it may be cancelled at once, unless it says so itself
-    (R52). A successor has neither trial nor setup fee (R44). Of several subscriptions of one client and
-    product only the first pays an immediate setup fee per client, and if it is voided the next (R46).
+    One row per subscription, and whether it has a setup fee that is invoiced and paid before it is
+    live. Of several subscriptions of one client and product the one whose fee is due first pays a fee
+    per client; once its invoice is known to be void it passes on (R46). A fee with the first invoice is
+    due when the first period closes.
 #}
 with
 
-subscriptions as (select * from {{ ref('int_subscriptions__latest') }}),
-
-products as (select * from {{ ref('stg_catalog__products') }}),
-
-setup_fees as (select * from {{ ref('stg_catalog__setup_fees') }}),
-
-candidates as (
-    select
-        subscriptions.subscription_id,
-        subscriptions.subscription_name,
-        subscriptions.subscriber_key,
-        subscriptions.organization_id,
-        coalesce(subscriptions.organization_id, subscriptions.subscriber_key) as payer_key,
-        subscriptions.product_id,
-        subscriptions.billing_zone,
-        subscriptions.started_at,
-        subscriptions.expires_at,
-        subscriptions.recorded_at,
-        subscriptions.test_kind,
-        subscriptions.replaces_subscription_id,
-        subscriptions.change,
-        coalesce(subscriptions.is_immediate_cancellation, products.is_immediate_cancellation)
-            as is_immediate_cancellation,
-        case
-            when subscriptions.replaces_subscription_id is not null then 0
-            else coalesce(subscriptions.trial_days, products.trial_days)
-        end as trial_days,
-        products.terms_id,
-        products.product_key,
-        products.currency,
-        products.valid_from as terms_valid_from,
-        products.recorded_at as terms_recorded_at,
-        case
-            when subscriptions.test_kind is not null then null::string
-            else products.calendar_unit
-        end as calendar_unit,
-        case
-            when subscriptions.test_kind is not null then 5
-            when products.period_unit = 'minute' then products.period_count
-            else 0
-        end as step_minutes,
-        case when products.period_unit = 'day' then products.period_count else 0 end as step_days,
-        case when products.period_unit = 'month' then products.period_count else 0 end
-            as step_months,
-        case when subscriptions.test_kind is not null then 0 else products.grace_seconds end
-            as grace_seconds,
-        products.recorded_at <= subscriptions.recorded_at as is_known_in_time
-    from subscriptions
-    inner join products
-        on
-            subscriptions.product_id = products.product_id
-            and subscriptions.started_at >= products.valid_from
-),
-
-in_force as (
-    select * from candidates
-    qualify row_number() over (
-        partition by subscription_id
-        order by
-            is_known_in_time desc,
-            case when is_known_in_time then terms_valid_from end desc nulls last,
-            case when is_known_in_time then terms_recorded_at end desc nulls last,
-            terms_recorded_at asc,
-            terms_id asc
-    ) = 1
-),
-
-with_fee as (
-    select
-        in_force.* {{ without(['terms_valid_from', 'terms_recorded_at', 'is_known_in_time']) }},
-        setup_fees.fee_name as setup_fee_name,
-        setup_fees.amount as setup_fee_amount,
-        setup_fees.paid_per as setup_fee_paid_per,
-        setup_fees.bill as setup_fee_bill
-    from in_force
-    left outer join setup_fees
-        on
-            in_force.terms_id = setup_fees.terms_id
-            and in_force.replaces_subscription_id is null
-),
+agreed as (select * from {{ ref('int_subscriptions__agreed') }}),
 
 voids as (
     select
@@ -97,60 +17,68 @@ voids as (
     group by invoice_id
 ),
 
-placed as (
+anchored as (
     select
-        with_fee.*,
-        voids.known_at as setup_voided_at,
-        row_number() over (
-            partition by
-                with_fee.payer_key,
-                with_fee.product_key,
-                with_fee.setup_fee_bill,
-                with_fee.setup_fee_paid_per
-            order by with_fee.recorded_at, with_fee.subscription_id
-        ) as place
-    from with_fee
-    left outer join voids
-        on {{ invoice_id('with_fee.subscription_id', -1) }} = voids.invoice_id
+        *,
+        {{ trial_end('started_at') }} as anchor_at
+    from agreed
+    where setup_fee_paid_per = 'client'
 ),
 
-next_payers as (
+based as (
     select
-        placed.payer_key,
-        placed.product_key,
-        min(later.place) as place
-    from placed
-    inner join placed as later
+        *,
+        {{ period_base('anchor_at') }} as base_local
+    from anchored
+),
+
+due as (
+    select
+        *,
+        case setup_fee_bill
+            when 'immediate' then recorded_at
+            else greatest(
+                {{ period_boundary('1') }} + grace_seconds * interval '1' second, recorded_at
+            )
+        end as due_at
+    from based
+),
+
+placed as (
+    select
+        due.*,
+        voids.known_at as voided_at,
+        row_number() over (
+            partition by due.payer_key, due.product_key
+            order by due.due_at, due.recorded_at, due.subscription_id
+        ) as place
+    from due
+    left outer join voids
         on
-            placed.payer_key = later.payer_key
-            and placed.product_key = later.product_key
-            and placed.setup_fee_bill = later.setup_fee_bill
-            and placed.setup_fee_paid_per = later.setup_fee_paid_per
-            and placed.place < later.place
-            and placed.setup_voided_at < later.recorded_at
-    where
-        placed.place = 1
-        and placed.setup_fee_bill = 'immediate'
-        and placed.setup_fee_paid_per = 'client'
-    group by placed.payer_key, placed.product_key
+            {{ invoice_id(
+                'due.subscription_id', "case due.setup_fee_bill when 'immediate' then -1 else 1 end"
+            ) }}
+            = voids.invoice_id
+),
+
+paid_by_another as (
+    select distinct placed.subscription_id
+    from placed
+    inner join placed as earlier
+        on
+            placed.payer_key = earlier.payer_key
+            and placed.product_key = earlier.product_key
+            and placed.place > earlier.place
+            and (earlier.voided_at is null or placed.recorded_at < earlier.voided_at)
 ),
 
 licensed as (
     select
-        placed.* {{ without(['setup_voided_at', 'place']) }},
-        coalesce(placed.setup_fee_bill = 'immediate', false)
-        and (
-            placed.setup_fee_paid_per = 'subscription'
-            or placed.place = 1
-            or next_payers.place is not null
-        ) as has_setup_invoice
-    from placed
-    left outer join next_payers
-        on
-            placed.payer_key = next_payers.payer_key
-            and placed.product_key = next_payers.product_key
-            and placed.place = next_payers.place
-            and placed.setup_fee_paid_per = 'client'
+        agreed.*,
+        coalesce(agreed.setup_fee_bill = 'immediate', false)
+        and paid_by_another.subscription_id is null as has_setup_invoice
+    from agreed
+    left outer join paid_by_another on agreed.subscription_id = paid_by_another.subscription_id
 )
 
 select * from licensed

@@ -40,24 +40,14 @@ paid as (
 anchored as (
     select
         *,
-        case
-            when trial_days = 0 then paid_start_at
-            when step_minutes > 0 then paid_start_at + step_minutes * interval '1' minute
-            else {{ to_utc(
-                to_local('paid_start_at', 'billing_zone') ~ " + trial_days * interval '1' day",
-                'billing_zone'
-            ) }}
-        end as anchor_at
+        {{ trial_end('paid_start_at') }} as anchor_at
     from paid
 ),
 
 based as (
     select
         *,
-        case
-            when calendar_unit is null then {{ to_local('anchor_at', 'billing_zone') }}
-            else date_trunc(calendar_unit, {{ to_local('anchor_at', 'billing_zone') }})
-        end as base_local
+        {{ period_base('anchor_at') }} as base_local
     from anchored
 ),
 
@@ -111,10 +101,7 @@ placed as (
 opened as (
     select
         *,
-        case
-            when calendar_unit is null then {{ to_local('anchor_at', 'billing_zone') }}
-            else date_trunc(calendar_unit, {{ to_local('anchor_at', 'billing_zone') }})
-        end as base_local
+        {{ period_base('anchor_at') }} as base_local
     from placed
 )
 

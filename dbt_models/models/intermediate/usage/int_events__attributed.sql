@@ -79,6 +79,7 @@ told as (
         chosen.subscription_id,
         chosen.period_ordinal,
         case
+            when events.is_half then 'half_missing'
             when chosen.event_version_id is not null and events.is_billing_skipped
                 then 'billing_skipped'
             when chosen.event_version_id is not null then 'billable'

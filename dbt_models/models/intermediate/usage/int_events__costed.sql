@@ -1,15 +1,16 @@
 {#
-    One row per content of an AI event with its cost in USD: as sent, else tokens times the price that was valid
-    when it occurred, the deployment's own before the public list. It is chosen among those recorded
-    by the cut-off of the event's period, or by when a late event became known; if there was none,
-    the first recorded later counts. So a later price never changes a cost that an invoice has used
-    (R1). Without a price the cost is null, never 0.
+    One row per content of an event that costs something, with its cost in USD: as sent, else its
+    quantity or its tokens times the price that was valid when it occurred, the deployment's own
+    before the public list. It is chosen among those recorded by the cut-off of the event's period, or
+    by when a late event became known; if there was none, the first recorded later counts. So a later
+    price never changes a cost that an invoice has used (R1). Without a price the cost is null, never
+    0. Tokens cost nothing by themselves where the sender bills by another unit.
 #}
 with
 
 events as (
     select * from {{ ref('int_events__versions') }}
-    where provider is not null
+    where provider is not null or sent_cost is not null
 ),
 
 attributed as (
@@ -21,6 +22,8 @@ attributed as (
 periods as (select * from {{ ref('int_periods__closed') }}),
 
 prices as (select * from {{ ref('stg_prices__ai_prices') }}),
+
+by_unit as (select * from {{ ref('int_events__priced_by_unit') }}),
 
 providers as (select * from {{ ref('ai_providers') }}),
 
@@ -36,6 +39,16 @@ tokens as (
         events.cache_read_tokens,
         events.cache_creation_tokens,
         events.output_tokens,
+        coalesce(
+            {{ ascii_lower(trimmed("events.elements['billingUnit']")) }} in ('', 'per_token'), true
+        ) as is_by_token,
+        coalesce(
+            events.elements['billingUnit'],
+            events.elements['actualImageCount'],
+            events.elements['durationSeconds'],
+            events.elements['characterCount'],
+            events.elements['creditsConsumed']
+        ) is not null as is_by_unit,
         case
             when
                 providers.input_includes_cache_reads
@@ -50,7 +63,8 @@ tokens as (
             + second(events.occurred_at)
         )::int as second_of_day
     from events
-    left outer join providers on events.provider = providers.provider
+    left outer join providers
+        on translate({{ ascii_lower('events.provider') }}, ' .-_', '') = providers.provider
     left outer join attributed on events.event_version_id = attributed.event_version_id
     left outer join periods
         on
@@ -101,7 +115,20 @@ offered as (
                     )
                 )
             )
-    where tokens.sent_cost is null
+    where tokens.sent_cost is null and tokens.is_by_token
+    union all
+    select
+        event_version_id,
+        {{ null_of('string') }} as price_id,
+        'unit' as origin,
+        {{ null_of('timestamp') }} as valid_from,
+        recorded_at,
+        {{ null_of('int') }} as rule_order,
+        {{ null_of('bigint') }} as above_input_tokens,
+        is_in_time,
+        cost_amount,
+        known_at
+    from by_unit
 ),
 
 priced as (
@@ -131,6 +158,7 @@ costed as (
         case
             when tokens.sent_cost is not null then 'sent'
             when priced.cost_amount is not null then priced.origin
+            when tokens.is_by_unit then 'unpriced'
             when
                 tokens.input_tokens + tokens.output_tokens + tokens.cache_read_tokens
                 + tokens.cache_creation_tokens is null

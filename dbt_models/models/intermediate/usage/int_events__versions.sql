@@ -109,6 +109,7 @@ unioned as (
         elements,
         element_numbers,
         is_billing_skipped,
+        is_half,
         occurred_at,
         received_at,
         known_at
@@ -140,6 +141,7 @@ unioned as (
         elements,
         element_numbers,
         is_billing_skipped,
+        false as is_half,
         occurred_at,
         received_at,
         known_at

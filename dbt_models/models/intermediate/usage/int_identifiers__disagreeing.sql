@@ -1,12 +1,12 @@
 {#
     One row per event whose identifiers name different subscriptions: the first that is known decides,
-    the others are reported (R18).
+    the others are reported (R18). A credential that only other events have taught contradicts none.
 #}
 with
 
 claimed as (
     select * from {{ ref('int_subscriptions__claimed') }}
-    where is_mapped and claimed_until is null
+    where is_mapped and claimed_until is null and precedence < 5
 ),
 
 events as (select * from {{ ref('int_events__versions') }}),

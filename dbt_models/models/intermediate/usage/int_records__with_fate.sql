@@ -1,4 +1,7 @@
-{# One row per record that was read: an event, a copy, in quarantine, or not known yet. #}
+{#
+    One row per record that was read: an event, the response that is joined to its request, a copy, in
+    quarantine, or not known yet.
+#}
 {{ config(materialized='view') }}
 
 with
@@ -16,6 +19,8 @@ attributed as (
 
 first_received as (select * from {{ ref('int_events__first_received') }}),
 
+paired as (select * from {{ ref('int_halves__paired') }}),
+
 repeated as (select * from {{ ref('int_events__repeated') }}),
 
 quarantined as (select * from {{ ref('stg_metering__quarantined_records') }}),
@@ -30,6 +35,17 @@ with_fate as (
         nullif(attributed.status, 'billable') as reason
     from attributed
     inner join first_received on attributed.event_key = first_received.event_key
+    union all
+    select
+        paired.response_segment_id as segment_id,
+        paired.response_segment_position as segment_position,
+        'joined' as fate,
+        null::string as reason
+    from paired
+    semi join first_received
+        on
+            paired.request_segment_id = first_received.segment_id
+            and paired.request_segment_position = first_received.segment_position
     union all
     select
         segment_id,

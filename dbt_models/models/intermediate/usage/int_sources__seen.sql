@@ -1,19 +1,42 @@
 {#
     A source that events name and the catalogue does not know is there all the same, from the first
-    event on (R5). It is derived here and never written at the edge, so a rebuild finds the same.
+    record on (R5). It is derived here and never written at the edge, so a rebuild finds the same. A
+    response that found its request has the source of that.
 #}
 with
 
 catalogued as (select * from {{ ref('stg_catalog__sources') }}),
 
-events as (select * from {{ ref('int_events__first_received') }}),
+records as (
+    select * from {{ ref('stg_metering__events') }}
+    where part is null or part = 'request'
+),
+
+halves as (
+    select * from {{ ref('int_events__of_halves') }}
+    where is_half
+),
+
+named as (
+    select
+        source_id,
+        source_kind,
+        known_at
+    from records
+    union all
+    select
+        source_id,
+        source_kind,
+        known_at
+    from halves
+),
 
 seen as (
     select
         source_id,
         min(source_kind) as kind,
         min(known_at) as recorded_at
-    from events
+    from named
     group by source_id
 ),
 

@@ -1,6 +1,6 @@
 {#
-    One row per event and subscriber that it may be of: by the id that it sent, else by the address;
-    and since when that was recorded.
+    One row per event and subscriber that it may be of, with since and until when that was known: by
+    the id that it sent; by the address, for as long as nobody was known by the id.
 #}
 with
 
@@ -19,7 +19,8 @@ by_id as (
     select
         events.event_version_id,
         subscribers.subscriber_key,
-        subscribers.recorded_at
+        subscribers.recorded_at as known_from,
+        {{ null_of('timestamp') }} as known_until
     from events
     inner join subscribers on events.subscriber_key = subscribers.subscriber_key
 ),
@@ -28,10 +29,12 @@ by_address as (
     select
         events.event_version_id,
         addresses.subscriber_key,
-        addresses.email_recorded_at as recorded_at
+        addresses.email_recorded_at as known_from,
+        by_id.known_from as known_until
     from events
     inner join addresses on events.email_key = addresses.email_key
-    anti join by_id on events.event_version_id = by_id.event_version_id
+    left outer join by_id on events.event_version_id = by_id.event_version_id
+    where by_id.known_from is null or addresses.email_recorded_at < by_id.known_from
 ),
 
 identified as (

@@ -13,7 +13,10 @@ opened as (select * from {{ ref('int_subscriptions__opened') }}),
 
 ended as (select * from {{ ref('int_subscriptions__ended') }}),
 
-periods as (select * from {{ ref('int_periods__closed') }}),
+periods as (
+    select * from {{ ref('int_periods__closed') }}
+    where not is_rest
+),
 
 product_sources as (select * from {{ ref('stg_catalog__product_sources') }}),
 
@@ -42,7 +45,7 @@ placed as (
         on
             claimed.subscription_id = periods.subscription_id
             and events.occurred_at >= periods.period_started_at
-            and events.occurred_at < periods.period_ended_at
+            and events.occurred_at < periods.full_ended_at
 ),
 
 closed_to as (

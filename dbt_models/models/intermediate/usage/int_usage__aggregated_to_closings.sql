@@ -2,13 +2,14 @@
     One row per subscription, metric, period and closing at which its quantity may have changed: the
     quantity as known then. The period's own closing is always there, also without usage. What a quota
     on the metric stops is in metered_quantity and not in quantity; a cost is held as a whole until
-    every event has its exchange rate (R37), and less than nothing counts as nothing (R35).
+    every event has its exchange rate (R37), and less than nothing counts as nothing (R35). Above
+    overage_bound the overage rate holds: the quota less the transactions that rules have replaced (R40).
 #}
 with
 
 closed as (
     select * from {{ ref('int_usage__closed') }}
-    where kind in ('usage', 'unpriced', 'unexchanged') and closing_ordinal is not null
+    where kind in ('usage', 'unpriced', 'unexchanged', 'replaced') and closing_ordinal is not null
 ),
 
 periods as (select * from {{ ref('int_periods__closed') }}),
@@ -47,7 +48,8 @@ changes as (
         case when kind = 'usage' then quantity else 0 end as quantity,
         case when kind = 'usage' then event_count else 0 end as event_count,
         case when kind = 'unpriced' then event_count else 0 end as unpriced_count,
-        case when kind = 'unexchanged' then event_count else 0 end as unexchanged_count
+        case when kind = 'unexchanged' then event_count else 0 end as unexchanged_count,
+        case when kind = 'replaced' then event_count else 0 end as replaced_count
     from grouped
     union all
     select
@@ -58,7 +60,8 @@ changes as (
         case when kind = 'usage' then -quantity else 0 end as quantity,
         case when kind = 'usage' then -event_count else 0 end as event_count,
         case when kind = 'unpriced' then -event_count else 0 end as unpriced_count,
-        case when kind = 'unexchanged' then -event_count else 0 end as unexchanged_count
+        case when kind = 'unexchanged' then -event_count else 0 end as unexchanged_count,
+        case when kind = 'replaced' then -event_count else 0 end as replaced_count
     from grouped
     where removed_ordinal is not null
     union all
@@ -70,7 +73,8 @@ changes as (
         0 as quantity,
         0 as event_count,
         0 as unpriced_count,
-        0 as unexchanged_count
+        0 as unexchanged_count,
+        0 as replaced_count
     from periods
     inner join metrics on periods.terms_id = metrics.terms_id
     where periods.is_live and periods.is_begun
@@ -85,7 +89,8 @@ changed as (
         sum(quantity) as quantity,
         sum(event_count) as event_count,
         sum(unpriced_count) as unpriced_count,
-        sum(unexchanged_count) as unexchanged_count
+        sum(unexchanged_count) as unexchanged_count,
+        sum(replaced_count) as replaced_count
     from changes
     group by subscription_id, metric_key, period_ordinal, closing_ordinal
 ),
@@ -99,7 +104,8 @@ cumulated as (
         (sum(quantity) over so_far)::decimal(25, 12) as quantity,
         (sum(event_count) over so_far)::bigint as event_count,
         (sum(unpriced_count) over so_far)::bigint as unpriced_event_count,
-        (sum(unexchanged_count) over so_far) > 0 as is_held
+        (sum(unexchanged_count) over so_far) > 0 as is_held,
+        (sum(replaced_count) over so_far)::decimal(12, 0) as replaced_count
     from changed
     window
         so_far as (
@@ -111,7 +117,7 @@ cumulated as (
 
 described as (
     select
-        cumulated.*,
+        cumulated.* {{ without(['replaced_count']) }},
         periods.terms_id,
         periods.is_trial,
         metrics.metric_name,
@@ -119,7 +125,11 @@ described as (
         metrics.aggregation,
         metrics.pricing,
         metrics.is_cost,
-        case when metrics.quota_effect = 'block' then metrics.quota_units end as block_units
+        case when metrics.quota_effect = 'block' then metrics.quota_units end as block_units,
+        case
+            when metrics.quota_effect = 'overage'
+                then greatest(metrics.quota_units - cumulated.replaced_count, 0)
+        end::decimal(19, 6) as overage_bound
     from cumulated
     inner join periods
         on

@@ -2,7 +2,7 @@
     One row per rated event with the closing that first bills it, and the one that takes it back: that
     of its own period if it was known by the cut-off, else the next one that it was known for. Null:
     no closing of the look-back is left, which is reported, not billed. What was known no later than
-    the subscription itself is in time (R27).
+    the subscription itself is in time (R27); what occurred after an end that cut the period is not.
 #}
 with
 
@@ -16,7 +16,8 @@ placed as (
         periods.cut_off_at,
         periods.opened_known_at,
         {{ look_back_end('periods.full_ended_at', 'periods.billing_zone') }} as look_back_ended_at,
-        rated.known_from < periods.cut_off_at or rated.known_from <= periods.opened_known_at
+        rated.occurred_at < periods.period_ended_at
+        and (rated.known_from < periods.cut_off_at or rated.known_from <= periods.opened_known_at)
             as is_in_time
     from rated
     inner join periods

@@ -1,8 +1,8 @@
 {{ config(materialized='view') }}
 {#
     One row per span in which an event was billable and what it is measured for then: a pricing metric,
-    a cost without a price or without an exchange rate, a distinct-element fee, a pricing rule, and a
-    quota that can stop it.
+    a cost without a price or without an exchange rate, a distinct-element fee, a pricing rule, a quota
+    that can stop it, and the overage quota of transactions that it uses although a rule replaces it (R40).
 #}
 with
 
@@ -15,6 +15,18 @@ of_elements as (select * from {{ ref('int_usage__of_elements') }}),
 quotas as (
     select * from {{ ref('stg_catalog__quotas') }}
     where effect = 'block' and metric_key is null
+),
+
+metrics as (select * from {{ ref('stg_catalog__metrics') }}),
+
+overages as (
+    select
+        metrics.terms_id,
+        metrics.metric_key
+    from {{ ref('stg_catalog__quotas') }} as quotas
+    inner join metrics
+        on quotas.terms_id = metrics.terms_id and quotas.effect = metrics.quota_effect
+    where quotas.effect = 'overage' and quotas.metric_key is null
 ),
 
 costed as (select * from {{ ref('int_events__costed') }}),
@@ -144,6 +156,26 @@ unioned as (
         billable.known_until
     from billable
     inner join quotas on billable.terms_id = quotas.terms_id
+    union all
+    select
+        billable.event_version_id,
+        billable.event_key,
+        billable.source_id,
+        billable.event_id,
+        billable.occurred_at,
+        billable.subscription_id,
+        billable.period_ordinal,
+        'replaced' as kind,
+        overages.metric_key as item_key,
+        {{ null_of('string') }} as match_value,
+        {{ null_of('string') }} as element_value,
+        1.000000000000::decimal(25, 12) as quantity,
+        {{ null_of('decimal(37, 18)') }} as rule_amount,
+        billable.known_from,
+        billable.known_until
+    from billable
+    inner join overages on billable.terms_id = overages.terms_id
+    where billable.mode = 'replace'
 ),
 
 rated as (

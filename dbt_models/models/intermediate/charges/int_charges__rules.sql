@@ -29,7 +29,8 @@ named as (
         on
             periods.product_id = rules.product_id
             and summed.rule_key = rules.rule_key
-            and periods.period_ended_at > rules.valid_from
+            -- After an end that was taken back the period goes on.
+            and periods.full_ended_at > rules.valid_from
             and (
                 periods.cut_off_at > rules.recorded_at
                 or periods.opened_known_at >= rules.recorded_at
@@ -37,7 +38,11 @@ named as (
     qualify row_number() over (
         partition by
             summed.subscription_id, summed.period_ordinal, summed.rule_key, summed.closing_ordinal
-        order by rules.valid_from desc, rules.recorded_at desc, rules.rule_version asc
+        order by
+            periods.period_ended_at > rules.valid_from desc,
+            rules.valid_from desc,
+            rules.recorded_at desc,
+            rules.rule_version asc
     ) = 1
 ),
 

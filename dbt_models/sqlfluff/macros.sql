@@ -13,6 +13,7 @@
 {% macro invoice_id(subscription_id, closing_ordinal) %}{{ subscription_id }} || '-'{% endmacro %}
 {% macro item(items, place) %}{{ items }}[{{ place }}]{% endmacro %}
 {% macro join_lines(text, order_by) %}string_agg({{ text }}, chr(10)){% endmacro %}
+{% macro known_at(span, closing, cut_off_at='cut_off_at') %}{{ span }}.known_from < {{ closing }}.cut_off_at{% endmacro %}
 {% macro length_led(text) %}length({{ text }})::string || {{ text }}{% endmacro %}
 {% macro look_back_end(instant, zone) %}{{ instant }} + interval '12' month{% endmacro %}
 {% macro null_of(type) %}null::{{ type }}{% endmacro %}
@@ -23,6 +24,7 @@
 {% macro prorated(amount, seconds, full_seconds, minor_unit) %}({{ amount }} * {{ seconds }}){% endmacro %}
 {% macro quick_hash(columns) %}hash({{ columns }}){% endmacro %}
 {% macro read_folder(folder) %}folder_{{ folder }}{% endmacro %}
+{% macro recorded_by(recorded_at, closing, cut_off_at='cut_off_at') %}{{ recorded_at }} < {{ closing }}.cut_off_at{% endmacro %}
 {% macro rounded_to_minor_unit(amount, minor_unit) %}{{ amount }}::decimal(28, 4){% endmacro %}
 {% macro seconds_between(earlier, later) %}date_diff('second', {{ earlier }}, {{ later }}){% endmacro %}
 {% macro rule_matches(events) %}select * from {{ events }}{% endmacro %}

@@ -231,7 +231,7 @@ class Settlement:
                 return
             if any(before <= each < cut_off for each in voids):
                 period = Period(ordinal, number, start, end, end)
-                yield Closing(ordinal, "adjustment", period, cut_off, max(end, floor))
+                yield Closing(ordinal, "adjustment", period, cut_off)
             before, ordinal, number = cut_off, ordinal + 1, number + 1
 
     def _closing(self, ordinal: int, number: int, started_at: datetime) -> Closing | None:

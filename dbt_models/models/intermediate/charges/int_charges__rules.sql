@@ -31,10 +31,7 @@ named as (
             and summed.rule_key = rules.rule_key
             -- After an end that was taken back the period goes on.
             and periods.full_ended_at > rules.valid_from
-            and (
-                periods.cut_off_at > rules.recorded_at
-                or periods.opened_known_at >= rules.recorded_at
-            )
+            and {{ recorded_by('rules.recorded_at', 'periods') }}
     qualify row_number() over (
         partition by
             summed.subscription_id, summed.period_ordinal, summed.rule_key, summed.closing_ordinal

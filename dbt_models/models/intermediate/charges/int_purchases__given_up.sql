@@ -55,11 +55,7 @@ counted as (
         on
             voided.client_key = earlier.client_key
             and voided.place > earlier.place
-            and (
-                voided.cut_off_at > earlier.known_from
-                or voided.opened_known_at >= earlier.known_from
-            )
-            and (earlier.known_until is null or voided.cut_off_at <= earlier.known_until)
+            and {{ known_at('earlier', 'voided') }}
     group by voided.subscription_id, voided.client_key, voided.place
 ),
 

@@ -124,11 +124,7 @@ doubted as (
             at_closings.subscription_id = spans.subscription_id
             and at_closings.kind = spans.kind
             and at_closings.charge_key = spans.charge_key
-            and (
-                closings.cut_off_at > spans.known_from
-                or closings.opened_known_at >= spans.known_from
-            )
-            and (spans.known_until is null or closings.cut_off_at <= spans.known_until)
+            and {{ known_at('spans', 'closings') }}
     group by
         at_closings.subscription_id,
         at_closings.kind,

@@ -68,11 +68,7 @@ first_ends as (
         on
             firsts.subscription_id = ended.subscription_id
             and firsts.period_started_at < ended.ended_at
-            and (
-                firsts.opening_cut_off_at > ended.known_from
-                or firsts.opened_known_at >= ended.known_from
-            )
-            and (ended.known_until is null or firsts.opening_cut_off_at <= ended.known_until)
+            and {{ known_at('ended', 'firsts', 'opening_cut_off_at') }}
     group by firsts.subscription_id
 ),
 

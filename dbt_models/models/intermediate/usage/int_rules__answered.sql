@@ -60,10 +60,7 @@ in_force as (
         on
             events.product_id = rules.product_id
             and events.occurred_at >= rules.valid_from
-            and (
-                events.cut_off_at > rules.recorded_at
-                or events.opened_known_at >= rules.recorded_at
-            )
+            and {{ recorded_by('rules.recorded_at', 'events') }}
     qualify row_number() over (
         partition by
             events.event_version_id, events.subscription_id, events.period_ordinal, rules.rule_key

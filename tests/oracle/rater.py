@@ -335,7 +335,7 @@ class Settlement:
         if self._is_rest(period):
             return
         is_live = closing.kind == "period"
-        if is_live and period.ordinal == 1 and not licence.waits_for_payment:
+        if period.ordinal == 1 and not licence.waits_for_payment:
             fee = self._setup_fee(licence, due=closing.cut_off)
             yield from self._plain("setup", fee, period)
         for fixed, charge in recurring(licence, period, end) if is_live else ():
@@ -445,11 +445,10 @@ class Settlement:
         """Return the invoice that is adjusted: the first that billed it, or should have."""
         kind, name = key[:2]
         if kind in {"setup", "one_time", "recurring"}:
-            billed = self.ledger.first_invoice(period.ordinal, key)
             terms = state.licence(self.subscription_id).terms_at(period.started_at)
             ahead = {each.key for each in terms.recurring if each.is_in_advance}
             is_ahead = kind == "one_time" or (kind == "recurring" and name in ahead)
-            return billed or self.names.get(period.ordinal - is_ahead)
+            return self.names.get(period.ordinal - is_ahead)
         return self.names.get(period.ordinal)
 
     def _full(self, state: State, period: Period) -> int:

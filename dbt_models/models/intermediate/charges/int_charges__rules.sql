@@ -29,9 +29,18 @@ named as (
         on
             periods.product_id = rules.product_id
             and summed.rule_key = rules.rule_key
-            -- After an end that was taken back the period goes on.
-            and periods.full_ended_at > rules.valid_from
-            and {{ recorded_by('rules.recorded_at', 'periods') }}
+            and (
+                (
+                    periods.period_ended_at > rules.valid_from
+                    and {{ recorded_by('rules.recorded_at', 'periods') }}
+                )
+                -- After an end that was taken back the period goes on.
+                or (
+                    periods.period_ended_at <= rules.valid_from
+                    and periods.full_ended_at > rules.valid_from
+                    and {{ recorded_by('rules.recorded_at', 'periods', 'full_cut_off_at') }}
+                )
+            )
     qualify row_number() over (
         partition by
             summed.subscription_id, summed.period_ordinal, summed.rule_key, summed.closing_ordinal

@@ -66,9 +66,9 @@ changes as (
         lag(amount) over by_closing as previous_amount,
         lag(billed_quantity) over by_closing as previous_quantity,
         (amount - coalesce(lag(amount) over by_closing, 0))::decimal(28, 4) as change_amount,
-        (quantity - coalesce(lag(billed_quantity) over by_closing, 0))::decimal(25, 12)
+        (billed_quantity - coalesce(lag(billed_quantity) over by_closing, 0))::decimal(25, 12)
             as change_quantity,
-        (event_count - coalesce(lag(billed_event_count) over by_closing, 0))::bigint
+        (billed_event_count - coalesce(lag(billed_event_count) over by_closing, 0))::bigint
             as change_event_count,
         (lag(used_seconds) over by_closing) - used_seconds as unused_seconds
     from billed

@@ -93,6 +93,7 @@ bounded as (
         false as is_rest,
         cut_at is not null as is_cut,
         period_ended_at as full_ended_at,
+        cut_off_at as full_cut_off_at,
         period_started_at,
         coalesce(cut_at, period_ended_at) as period_ended_at,
         case when cut_at is null then cut_off_at else part_cut_off_at end as cut_off_at
@@ -111,6 +112,7 @@ bounded as (
         true as is_rest,
         false as is_cut,
         period_ended_at as full_ended_at,
+        cut_off_at as full_cut_off_at,
         cut_at as period_started_at,
         period_ended_at,
         cut_off_at

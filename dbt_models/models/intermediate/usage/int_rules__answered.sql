@@ -32,8 +32,12 @@ events as (
         attributed.subscription_id,
         attributed.period_ordinal,
         periods.product_id,
-        periods.cut_off_at,
-        periods.opened_known_at
+        periods.opened_known_at,
+        -- What occurred after an end that was taken back is of the period that goes on.
+        case
+            when versions.occurred_at < periods.period_ended_at then periods.cut_off_at
+            else periods.full_cut_off_at
+        end as cut_off_at
     from attributed
     inner join versions on attributed.event_version_id = versions.event_version_id
     inner join periods

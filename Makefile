@@ -82,12 +82,15 @@ test: setup  ## All tests but those on Spark and with real clients
 
 .PHONY: test-spark
 test-spark: setup $(VENV)/installed-spark  ## The same rows by Spark (needs Java 17)
-	@java -version 2> /dev/null || { echo "Spark needs Java 17 or 21: .ci/install-java"; exit 1; }
+	@java -version 2> /dev/null || { echo "Spark needs Java 17 or 21: .ci/install-packages"; exit 1; }
 	pytest -m spark tests/test_spark.py
 
 SENDERS := tests/clients/senders
 CLIENTS := $(VENV)/clients
+HAS_NODE := { node -e 'process.exit(+(parseInt(process.versions.node) < 20))' && npm --version; } > /dev/null 2>&1 || \
+	{ echo "Real clients need Node 20 or later with npm: .ci/install-packages"; exit 1; }
 $(CLIENTS)/installed: $(VENV)/installed $(wildcard $(SENDERS)/*.lock) $(SENDERS)/package.json
+	@$(HAS_NODE)
 	@echo "Setting up real clients in .venv/clients (200 MB, once)"
 	@mkdir -p $(CLIENTS)/node
 	@set -e; for name in python:requirements otlp-json:requirements-otlp-json; do \
@@ -101,6 +104,7 @@ $(CLIENTS)/installed: $(VENV)/installed $(wildcard $(SENDERS)/*.lock) $(SENDERS)
 
 .PHONY: test-clients
 test-clients: setup $(CLIENTS)/installed  ## Real clients, from their call to an invoice line (needs Node 20)
+	@$(HAS_NODE)
 	cp $(SENDERS)/otlp.mjs $(CLIENTS)/node
 	METERHOUSE_CLIENTS=$(CLIENTS) pytest -m clients tests/clients
 
@@ -109,12 +113,17 @@ test-mutations: setup  ## Whether the tests notice wrong rules, one at a time (m
 	python -m tests.mutations.mutate
 
 .PHONY: test-crash
-test-crash: setup  ## Processes killed at random instants, 200 times: nothing lost, nothing twice (minutes)
+test-crash: setup  ## Appends and servers killed 200 times each: nothing lost, nothing twice (minutes)
 	python -m tests.crash.kills 200
 
 .PHONY: test-fuzz
 test-fuzz: setup  ## 100,000 broken requests: refused and recorded, nothing lost (minutes; SEED=n)
 	python -m tests.fuzz.trial 100000 $(SEED)
+
+.PHONY: bench-ingest
+bench-ingest: setup  ## Events a second through the metering API, durable (needs wrk), and their landing (minutes)
+	python -m benchmarks.serve
+	python -m benchmarks.landing
 
 .PHONY: bench-landing
 bench-landing: setup  ## Landing a segment of a million events, beside DuckDB's own copy of it

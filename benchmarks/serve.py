@@ -1,35 +1,36 @@
-"""How fast `meterhouse serve` acknowledges events: wrk on loopback, against a server of its own.
+"""How fast `meterhouse serve` acknowledges events: wrk on loopback, against servers of its own.
 
-    python -m benchmarks.serve [--seconds 10] [--workers 1]
-
-Every acknowledgement is an event on the disk (fdatasync), so the disk is measured too. The load
-generator takes its share of the same processors.
+`python -m benchmarks.serve [SECONDS [ROUNDS]]`: every load in turn, in several rounds; medians
+are printed. Every acknowledgement is an event on the disk (fdatasync), so the disk is measured
+too. The load generator takes its share of the same processors.
 """
 
-import argparse
 import json
 import os
 import re
+import resource
 import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
-from contextlib import closing
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from http.client import HTTPConnection
 from pathlib import Path
+from statistics import median
 
 _METERHOUSE = str(Path(sys.executable).with_name("meterhouse"))
 _ADDRESS = re.compile(r"http://[\d.]+:\d+")
 _UNLIMITED = ("--rate-limit", "1000000")
-_BATCH = 500
+# `n` counts the events of a run, `p` the people they are of.
 _EVENT = (
-    '{"transactionId":"%s","requestTime":"2026-01-05T10:00:00.123Z","model":"gpt-4o-mini",'
+    '{"transactionId":"%s-<n>","requestTime":"2026-01-05T10:00:00.123Z","model":"gpt-4o-mini",'
     '"provider":"OPENAI","inputTokenCount":120,"outputTokenCount":30,"totalTokenCount":150,'
     '"requestDuration":890,"organizationName":"Acme","productName":"Summaries",'
-    '"subscriber":{"id":"u-1","email":"u@example.com"}}'
+    '"subscriber":{"id":"u-<p>","email":"u-<p>@example.com"}}'
 )
+_PEOPLE = 1_000
 # Single events are all new ones. Of batches there are so many, sent in turn: to write each anew
 # would take the generator longer than the server to read it.
 _BATCHES = 50
@@ -40,7 +41,8 @@ local function written()
   local parts = {}
   for at = 1, %(batch)d do
     count = count + 1
-    parts[at] = string.format(event, "%(run)s-" .. count)
+    local said = { n = count, p = count %% %(people)d }
+    parts[at] = event:gsub("<(%%a)>", said)
   end
   local body = table.concat(parts, ",")
   if %(batch)d > 1 then body = "[" .. body .. "]" end
@@ -69,66 +71,99 @@ end
 
 @dataclass(frozen=True)
 class Load:
-    """A kind of load: so many connections, each request with so many events."""
+    """A kind of load: so many connections to so many processes, so many events a request."""
 
-    name: str
+    workers: int
     connections: int
     batch: int
 
 
-LOADS = (
-    Load("one event a request, 64 connections", 64, 1),
-    Load("one event a request, 256 connections", 256, 1),
-    Load(f"{_BATCH} events a request, 4 connections", 4, _BATCH),
+LOADS = (Load(1, 64, 1), Load(2, 64, 1), Load(1, 4, 1_000), Load(2, 16, 1_000))
+_HEAD = (
+    "workers  connections  events/request  requests/s   events/s  p50 ms  p99 ms"
+    "  failed  MB synced  syncs  bytes/event  CPU us/event: server  wrk"
+)
+_ROW = (
+    "{workers:7}  {connections:11}  {batch:14,}  {requests:10,.0f} {events:10,.0f}  {p50_ms:6.1f}"
+    "  {p99_ms:6.1f}  {failed:6.0f}  {synced:9,.1f}  {syncs:5,.0f}  {bytes:11,.0f}"
+    "  {server_us:20.1f}  {wrk_us:3.1f}"
 )
 
 
-def main() -> None:
+@dataclass(frozen=True)
+class Server:
+    """A server that runs, and whatever its processes do."""
+
+    url: str
+    key: str
+    session: int
+
+    def counters(self) -> Mapping[str, float]:
+        """Return what the server counted: bytes synced, syncs."""
+        with closing(HTTPConnection(self.url.removeprefix("http://"))) as connection:
+            connection.request("GET", "/metrics")
+            lines = connection.getresponse().read().decode().splitlines()
+        pairs = (line.rsplit(" ", 1) for line in lines if not line.startswith("#"))
+        return {name: float(value) for name, value in pairs}
+
+    def processor_seconds(self) -> float:
+        """Return what its processes have used of the processors (Linux)."""
+        used = 0
+        for process in Path("/proc").glob("[0-9]*/stat"):
+            _, _, told = process.read_text(encoding="utf-8", errors="replace").rpartition(")")
+            fields = told.split()
+            if int(fields[3]) == self.session:
+                used += int(fields[11]) + int(fields[12])
+        return used / os.sysconf("SC_CLK_TCK")
+
+
+def main(arguments: Sequence[str]) -> None:
     """Measure, and print a table."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seconds", type=int, default=10)
-    parser.add_argument("--workers", type=int, default=1)
-    chosen = parser.parse_args()
     if shutil.which("wrk") is None:
-        sys.exit("the benchmark needs wrk (Debian: apt-get install wrk)")
-    folder = Path(tempfile.mkdtemp(prefix="meterhouse-bench-"))
-    try:
-        measure(folder, chosen.seconds, chosen.workers)
-    finally:
-        shutil.rmtree(folder)
+        sys.exit("the load comes from wrk: apt-get install wrk (Debian, Ubuntu), brew install wrk")
+    seconds, rounds = (int(each) for each in (*arguments, "5", "3")[:2])
+    with tempfile.TemporaryDirectory(prefix="meterhouse-bench-") as name, ExitStack() as running:
+        folder = Path(name)
+        servers = {
+            workers: running.enter_context(serving(folder / str(workers), workers))
+            for workers in sorted({load.workers for load in LOADS})
+        }
+        found: dict[Load, list[Mapping[str, float]]] = {load: [] for load in LOADS}
+        for number in range(rounds):
+            for load in LOADS:
+                found[load].append(measure(servers[load.workers], load, f"r{number}", seconds))
+    say(f"an event of {len(_EVENT)} bytes; median of {rounds} rounds of {seconds} s")
+    say(_HEAD)
+    for load, measured in found.items():
+        medians = {name: median(each[name] for each in measured) for name in measured[0]}
+        say(_ROW.format(**vars(load), **medians))
 
 
-def measure(folder: Path, seconds: int, workers: int) -> None:
-    """Start a server in a folder, put every load on it, and print what was measured."""
+@contextmanager
+def serving(folder: Path, workers: int) -> Iterator[Server]:
+    """Run a server with its data in a folder."""
+    folder.mkdir()
     environment = {**os.environ, "METERHOUSE_DATA": str(folder)}
     made = subprocess.run(  # noqa: S603 - our own command
         [_METERHOUSE, "keys", "create", "bench", "--scope", "admin"],
         env=environment,
-        stdout=subprocess.PIPE,
+        capture_output=True,
         text=True,
         check=True,
     )
-    key = made.stdout.strip()
     log = folder / "log"
     with log.open("w", encoding="utf-8") as told:
         server = subprocess.Popen(  # noqa: S603 - our own command
             [*(_METERHOUSE, "serve", "--port", "0"), *("--workers", str(workers)), *_UNLIMITED],
             env=environment,
             stderr=told,
+            start_new_session=True,
         )
-        try:
-            url = address(log, server, workers)
-            say(f"{workers} process(es), {seconds} s each, event of {len(_EVENT)} bytes")
-            for number, load in enumerate(LOADS):
-                script = folder / "load.lua"
-                terms = {"event": _EVENT, "batch": load.batch, "batches": _BATCHES}
-                terms |= {"run": f"r{number}", "key": key}
-                script.write_text(_SCRIPT % terms, encoding="utf-8")
-                before = counters(url)
-                report(load, generate(url, script, load, seconds), before, counters(url))
-        finally:
-            server.terminate()
-            server.wait()
+    try:
+        yield Server(address(log, server, workers), made.stdout.strip(), server.pid)
+    finally:
+        server.terminate()
+        server.wait()
 
 
 def address(log: Path, server: subprocess.Popen[bytes], workers: int) -> str:
@@ -140,49 +175,49 @@ def address(log: Path, server: subprocess.Popen[bytes], workers: int) -> str:
     sys.exit(log.read_text(encoding="utf-8"))
 
 
-def generate(url: str, script: Path, load: Load, seconds: int) -> Mapping[str, float]:
+def measure(server: Server, load: Load, run: str, seconds: int) -> Mapping[str, float]:
+    """Put a load on a server; return the figures of its row."""
+    before, used = server.counters(), server.processor_seconds()
+    generating = resource.getrusage(resource.RUSAGE_CHILDREN)
+    told = generate(server, load, run, seconds)
+    generated = resource.getrusage(resource.RUSAGE_CHILDREN)
+    used, after = server.processor_seconds() - used, server.counters()
+    synced, syncs = (
+        after[name] - before.get(name, 0)
+        for name in ("meterhouse_segment_synced_bytes_total", "meterhouse_segment_syncs_total")
+    )
+    events = max(1, told["requests"] * load.batch)
+    return {
+        **told,
+        "requests": told["requests"] / told["seconds"],
+        "events": events / told["seconds"],
+        "synced": synced / 1e6,
+        "syncs": syncs,
+        "bytes": synced / events,
+        "server_us": used / events * 1e6,
+        "wrk_us": (sum(generated[:2]) - sum(generating[:2])) / events * 1e6,
+    }
+
+
+def generate(server: Server, load: Load, run: str, seconds: int) -> Mapping[str, float]:
     """Put a load on the server; return what wrk says."""
-    command: Sequence[str] = (
-        *("wrk", "--threads", "1", "--connections", str(load.connections)),
-        *("--duration", f"{seconds}s", "--timeout", "10s", "--script", str(script), url),
-    )
-    ran = subprocess.run(  # noqa: S603 - our own command
-        command, capture_output=True, text=True, check=True
-    )
+    run = f"{run}-{load.workers}-{load.batch}"
+    terms = {"event": _EVENT % run, "key": server.key, "batch": load.batch}
+    with tempfile.NamedTemporaryFile("w", suffix=".lua", encoding="utf-8") as script:
+        script.write(_SCRIPT % {**terms, "batches": _BATCHES, "people": _PEOPLE})
+        script.flush()
+        command: Sequence[str] = (
+            *("wrk", "--threads", "1", "--connections", str(load.connections)),
+            *("--duration", f"{seconds}s", "--timeout", "10s", "--script", script.name, server.url),
+        )
+        ran = subprocess.run(  # noqa: S603 - our own command
+            command, capture_output=True, text=True, check=True
+        )
     found = re.search(r"JSON(\{.*\})", ran.stdout)
     if found is None:
         sys.exit(ran.stdout + ran.stderr)
     measured: Mapping[str, float] = json.loads(found[1])
     return measured
-
-
-def counters(url: str) -> Mapping[str, float]:
-    """Return what the server counted: bytes synced, syncs."""
-    with closing(HTTPConnection(url.removeprefix("http://"))) as connection:
-        connection.request("GET", "/metrics")
-        lines = connection.getresponse().read().decode().splitlines()
-    pairs = (line.rsplit(" ", 1) for line in lines if not line.startswith("#"))
-    return {name: float(value) for name, value in pairs}
-
-
-def report(
-    load: Load,
-    measured: Mapping[str, float],
-    before: Mapping[str, float],
-    after: Mapping[str, float],
-) -> None:
-    """Print a load's figures."""
-    synced, syncs = (
-        after[name] - before.get(name, 0)
-        for name in ("meterhouse_segment_synced_bytes_total", "meterhouse_segment_syncs_total")
-    )
-    requests = measured["requests"] / measured["seconds"]
-    say(
-        f"{load.name}: {requests:,.0f} requests/s, {requests * load.batch:,.0f} events/s,"
-        f" p50 {measured['p50_ms']:.1f} ms, p99 {measured['p99_ms']:.1f} ms,"
-        f" {measured['failed']:.0f} failed; {synced / 1e6:,.1f} MB synced in {syncs:,.0f} syncs,"
-        f" {synced / max(1, measured['requests'] * load.batch):,.0f} bytes an event"
-    )
 
 
 def say(line: str) -> None:
@@ -191,4 +226,4 @@ def say(line: str) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

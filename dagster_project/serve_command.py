@@ -1,5 +1,6 @@
 """The `meterhouse serve` and `meterhouse keys` commands: the metering API and who may use it."""
 
+import gc
 import os
 import re
 import sys
@@ -17,7 +18,7 @@ from dagster_project.cli import CONFLICT, USAGE, console, fail
 from dagster_project.clock import now
 from ingest.api.app import create
 from ingest.api.call import Application
-from ingest.api.server import ServeError, refuse_without_keys
+from ingest.api.server import ServeError, end_with_parent, refuse_without_keys
 from ingest.api.server import run as run_server
 from ingest.api.settings import Limits, Settings
 from ingest.api_keys import DEFAULT_PREFIX, ApiKey, KeyStore, KeyStoreError, Scope
@@ -98,8 +99,13 @@ def serve(  # noqa: PLR0913 - the options of a command
 
 def application() -> Application:
     """Return the application of a process that serves."""
+    end_with_parent()
     options = msgspec.json.decode(os.environ[_OPTIONS], type=_Options)
-    return create(options.settings(), clock=now)
+    made = create(options.settings(), clock=now)
+    # All that is there by now stays for good: the collector need not go through it ever again.
+    gc.collect()
+    gc.freeze()
+    return made
 
 
 @keys.command(name="create")

@@ -97,18 +97,18 @@ class KeyStore:
         """Open the store, or make an empty one.
 
         Raises:
-            KeyStoreError: the pepper is gone, or others can read it.
+            KeyStoreError: the disk is full or can't be written, the pepper is gone, or others can
+                read it.
         """
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._folder = folder
-        path = folder / "keys.sqlite"
-        # SQLite gives its own files the mode of this one.
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-        self._connection = sqlite3.connect(path, isolation_level=None, timeout=0.5)
-        self._connection.execute("pragma journal_mode = wal")
-        self._connection.execute("pragma synchronous = full")
-        self._connection.execute(_SCHEMA)
-        self._pepper = self._read_pepper()
+        try:
+            self._connection = _opened(folder)
+            self._pepper = self._read_pepper()
+        except (OSError, sqlite3.OperationalError) as error:
+            raise KeyStoreError(
+                f"{folder} can't be opened ({error}); make room on its disk, let it be written, and"
+                " start again"
+            ) from error
         self._noted: dict[str, datetime] = {}
         self._known: dict[bytes, tuple[bytes, ApiKey]] = {}
         self._read_at: datetime | None = None
@@ -273,6 +273,18 @@ class KeyStore:
         if path.stat().st_mode & 0o077:
             raise KeyStoreError(f"others can read {path}; chmod 600 it, or make new keys")
         return path.read_bytes()
+
+
+def _opened(folder: Path) -> sqlite3.Connection:
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    path = folder / "keys.sqlite"
+    # SQLite gives its own files the mode of this one.
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    connection = sqlite3.connect(path, isolation_level=None, timeout=0.5)
+    connection.execute("pragma journal_mode = wal")
+    connection.execute("pragma synchronous = full")
+    connection.execute(_SCHEMA)
+    return connection
 
 
 def is_well_formed(secret: str) -> bool:

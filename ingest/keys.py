@@ -5,13 +5,19 @@ the other. A key reveals nothing by itself, and erasing a person leaves every ke
 """
 
 import hashlib
+from functools import lru_cache
+
+# Many events of few people are the rule. Secrets are not among what is remembered.
+_PEOPLE = 20_000
 
 
+@lru_cache(_PEOPLE)
 def subscriber_key(subscriber_id: str) -> str:
     """Return the key of a subscriber; blanks around the id do not matter, its case does."""
     return _digest(f"subscriber:{subscriber_id.strip()}")
 
 
+@lru_cache(_PEOPLE)
 def email_key(email: str) -> str:
     """Return the key of an e-mail address; neither blanks around it nor its case matter."""
     return _digest(f"email:{email.strip().lower()}")

@@ -6,7 +6,6 @@ the file is plain NDJSON, and what a crash leaves of its last frame can be told 
 """
 
 import asyncio
-import errno
 import fcntl
 import json
 import os
@@ -230,7 +229,7 @@ class SegmentWriter:
                 opened_at = min(append.received_at for append in group)
                 self._segment = _OpenSegment.create(self._folder, opened_at)
             frame = _frame(group, self._segment.known)
-            self._segment.append(frame)
+            self._segment.append(*frame)
         except OSError as error:
             self._abandon()
             raise SegmentUnavailableError(
@@ -238,7 +237,7 @@ class SegmentWriter:
                 " once it can"
             ) from error
         self._segment.known.update(*(append.batch.identifiers for append in group))
-        self.synced_bytes += len(frame)
+        self.synced_bytes += sum(map(len, frame))
         self.sync_count += 1
         if self._segment.size >= self._max_bytes:
             self._seal()
@@ -280,27 +279,33 @@ class _OpenSegment:
 
     @classmethod
     def create(cls, folder: Path, opened_at: datetime) -> "_OpenSegment":
-        name = f"{opened_at.astimezone(UTC):%Y%m%dT%H%M%S%fZ}-{secrets.token_hex(6)}.ndjson"
-        path = folder / "open" / name
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
-        segment = cls(path, descriptor)
-        try:
-            # An empty file without a lock is taken away by `repair`.
-            if not (_lock(descriptor) and _is_at(path, descriptor)):
-                raise FileNotFoundError(errno.ENOENT, "the new segment was taken away", str(path))
-            for each in (path.parent, folder, folder.parent):
-                _sync_folder(each)
-        except OSError:
-            segment.cut_and_leave()
-            raise
-        return segment
+        while True:
+            name = f"{opened_at.astimezone(UTC):%Y%m%dT%H%M%S%fZ}-{secrets.token_hex(6)}.ndjson"
+            path = folder / "open" / name
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND
+            segment = cls(path, os.open(path, flags, 0o600))
+            try:
+                if segment.is_held():
+                    for each in (path.parent, folder, folder.parent):
+                        _sync_folder(each)
+                    return segment
+            except OSError:
+                segment.cut_and_leave()
+                raise
+            # A `repair` came between: what is empty and has no lock it takes away, and nobody else.
+            os.close(segment.descriptor)
 
-    def append(self, frame: bytes) -> None:
-        rest = memoryview(frame)
-        while rest:
-            rest = rest[os.write(self.descriptor, rest) :]
+    def is_held(self) -> bool:
+        """Whether the file is this process's own now; no other one touches it then."""
+        return _lock(self.descriptor) and _is_at(self.path, self.descriptor)
+
+    def append(self, *parts: bytes) -> None:
+        for part in parts:
+            rest = memoryview(part)
+            while rest:
+                rest = rest[os.write(self.descriptor, rest) :]
         _sync_data(self.descriptor)
-        self.size += len(frame)
+        self.size += sum(map(len, parts))
 
     def cut_and_leave(self) -> None:
         """Take what was not acknowledged off the end, as far as the disk lets; close the file."""
@@ -318,8 +323,8 @@ class _OpenSegment:
             os.close(self.descriptor)
 
 
-def _frame(group: Sequence[_Append], known: Collection[str]) -> bytes:
-    """Return the bytes of a frame; people that the segment knows already are left out."""
+def _frame(group: Sequence[_Append], known: Collection[str]) -> tuple[bytes, bytes]:
+    """Return a frame's header and its payload; people whom the segment knows are left out."""
     people: dict[str, tuple[str, str]] = {}
     aside: list[bytes] = []
     for append in group:
@@ -341,7 +346,7 @@ def _frame(group: Sequence[_Append], known: Collection[str]) -> bytes:
     head = b"," + _line(told)[1:] + b"\n"
     payload = b"\n".join([*aside, *lines, *points, b""])
     checksum = zlib.crc32(payload, zlib.crc32(head))
-    return b'{"frame":"%08x-%08x-%08x"%b%b' % (len(head), len(payload), checksum, head, payload)
+    return b'{"frame":"%08x-%08x-%08x"%b' % (len(head), len(payload), checksum, head), payload
 
 
 def _line(told: Mapping[str, str | int]) -> bytes:

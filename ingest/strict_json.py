@@ -18,6 +18,7 @@ from decimal import Decimal
 from typing import NoReturn
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from ingest.refusal import Refusal
 
@@ -37,7 +38,15 @@ def parse(text: str | bytes) -> dict[str, Json]:
     Raises:
         Refusal: with a reason, where the text is no JSON object or can be read in two ways.
     """
-    value = parse_value(text)
+    return object_of(parse_value(text))
+
+
+def object_of(value: Json) -> dict[str, Json]:
+    """Return a value that must be an object.
+
+    Raises:
+        Refusal: it is none.
+    """
     if not isinstance(value, dict):
         raise Refusal("not_an_object", "an event is one JSON object")
     return value
@@ -53,6 +62,9 @@ def parse_value(text: str | bytes, max_size: int = MAX_BYTES) -> Json:
     Raises:
         Refusal: with a reason, where the text is no JSON or can be read in two ways.
     """
+    value = proven(text, max_size)
+    if not isinstance(value, UnsetType):
+        return value
     if isinstance(text, bytes):
         try:
             text = text.decode()
@@ -60,46 +72,46 @@ def parse_value(text: str | bytes, max_size: int = MAX_BYTES) -> Json:
             raise Refusal("not_utf8", "the text is no UTF-8") from None
     if len(text) > max_size:
         raise Refusal("too_large", f"{len(text)} characters; at most {max_size} are read")
-    value = _read_fast(text)
-    return read_strictly(text) if isinstance(value, msgspec.UnsetType) else value
+    return read_strictly(text)
 
 
-def _read_fast(text: str) -> Json | msgspec.UnsetType:
-    """Return the value if it is proven to be what the strict reader would return, or else UNSET."""
-    # An escape can write a NUL, half of a surrogate pair, or another key's name; and a key whose
-    # colon is spaced off would not be counted below.
-    if "\\u" in text or " :" in text or "\n:" in text or "\r:" in text or "\t:" in text:
-        return msgspec.UNSET
-    try:
-        value: Json = _DECODER.decode(text)
-        keys = _count_keys((value,), MAX_DEPTH)
-    except (msgspec.MsgspecError, Refusal, RecursionError, UnicodeEncodeError):
-        return msgspec.UNSET
-    # Behind every key of the text comes `":`, also behind one that another has overwritten, and
-    # texts may hold it too. So if it is there once a key that is left, none was overwritten.
-    return value if keys == text.count('":') else msgspec.UNSET
+def proven(text: str | bytes, max_size: int) -> Json | UnsetType:
+    """Return the value if it is proven to be what the strict reader would return, or else UNSET.
 
-
-def _count_keys(values: Iterable[Json], levels: int) -> int:
-    """Return the number of keys in values of every depth.
-
-    Raises:
-        Refusal: the depth or an integer is such that the strict reader must have a look.
+    What is proven of a value is proven of each of its parts.
     """
-    if levels == 0:
-        raise Refusal("too_deep", f"nested deeper than {MAX_DEPTH} levels")
-    keys = 0
-    for value in values:
-        if isinstance(value, str):
-            continue
-        if isinstance(value, int):
-            if not -_SURELY_SHORT < value < _SURELY_SHORT:
-                raise Refusal("number_too_long", "an integer of many digits")
-        elif isinstance(value, dict):
-            keys += len(value) + _count_keys(value.values(), levels - 1)
-        elif isinstance(value, list):
-            keys += _count_keys(value, levels - 1)
-    return keys
+    if len(text) > max_size:
+        return UNSET
+    try:
+        sent = text.encode() if isinstance(text, str) else text
+        value: Json = _DECODER.decode(sent)
+        written = _ENCODER.encode(value)
+    except (msgspec.MsgspecError, Refusal, RecursionError, UnicodeError):
+        return UNSET
+    # An escape can write a NUL, half of a surrogate pair, or a colon. Without one every colon that
+    # was sent is written again, but for those of keys that another has overwritten.
+    is_proven = (
+        (b"\\" not in sent or b"\\u" not in sent)
+        and sent.count(b":") == written.count(b":")
+        and _is_plain(value, MAX_DEPTH)
+    )
+    return value if is_proven else UNSET
+
+
+def _is_plain(value: Json, levels: int) -> bool:
+    """Whether a value is nested on so many levels at most, and its integers are surely short."""
+    if isinstance(value, int):
+        return -_SURELY_SHORT < value < _SURELY_SHORT
+    if not isinstance(value, dict | list):
+        return True
+    if levels <= 1:
+        return False
+    # Most parts are texts.
+    return all(
+        _is_plain(part, levels - 1)
+        for part in (value.values() if isinstance(value, dict) else value)
+        if not isinstance(part, str)
+    )
 
 
 def read_strictly(text: str) -> Json:
@@ -178,6 +190,7 @@ def _decimal(text: str) -> Decimal:
 
 
 _DECODER = msgspec.json.Decoder(float_hook=_decimal)
+_ENCODER = msgspec.json.Encoder()
 
 
 def shortest_decimal(value: float) -> Decimal:

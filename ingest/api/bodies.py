@@ -45,7 +45,7 @@ async def _read_sent(call: Call, limits: Limits) -> bytes:
     message = await call.receive()
     # Nearly every body is there as a whole at once; waiting for it needs no timer.
     if message["type"] == "http.request" and not message.get("more_body"):
-        return _within(limits, message["body"])
+        return bytes(_within(limits, message["body"]))
     sent = bytearray()
     try:
         async with asyncio.timeout(limits.body_seconds):
@@ -65,10 +65,10 @@ async def _read_chunks(call: Call, message: Message, sent: bytearray, limits: Li
     raise UnreadableBodyError(400, Problem("cut_off", "the body was cut off"), bytes(sent))
 
 
-def _within(limits: Limits, sent: bytes | bytearray) -> bytes:
+def _within(limits: Limits, sent: bytes | bytearray) -> bytes | bytearray:
     if len(sent) > limits.body_bytes:
         raise _too_large(limits.body_bytes, f"a body of {len(sent):,} bytes or more", bytes(sent))
-    return bytes(sent)
+    return sent
 
 
 def decompress(sent: bytes, encoding: str, limit: int) -> bytes:

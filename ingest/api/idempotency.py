@@ -174,8 +174,7 @@ def _unavailable_on_failure() -> Iterator[None]:
 def _enter(processes: Path) -> tuple[str, int]:
     """Take a name for this process, and the lock that says it lives; clear up after dead ones."""
     for path in processes.iterdir():
-        if not _is_locked(path):
-            path.unlink(missing_ok=True)
+        _clear_up(path)
     while True:
         name = secrets.token_hex(8)
         path = processes / name
@@ -184,6 +183,21 @@ def _enter(processes: Path) -> tuple[str, int]:
         # Between its making and its locking another process may have cleared it up.
         if path.exists():
             return name, descriptor
+        os.close(descriptor)
+
+
+def _clear_up(path: Path) -> None:
+    """Take a dead process's file away; with its lock, as one may have just made it and wait."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except FileNotFoundError:
+        return
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        path.unlink(missing_ok=True)
+    except BlockingIOError:
+        pass
+    finally:
         os.close(descriptor)
 
 

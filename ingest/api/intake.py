@@ -19,7 +19,7 @@ _KEYS = {"subscriber": keys.subscriber_key, "email": keys.email_key}
 _BAD_RECORD, _UNKNOWN_REFERENCE = 400, 422
 
 
-@dataclass
+@dataclass(slots=True)
 class Intake:
     """What is read of a request: events as lines of a segment, and what was refused.
 

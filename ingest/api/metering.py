@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
+from msgspec import UnsetType
+
 from ingest import strict_json
 from ingest.api import splitting
 from ingest.api.answers import accepted, batch_answer, error_answer
@@ -22,6 +24,7 @@ from ingest.api.value_counts import refuse_too_many_in_json
 from ingest.event import Event
 from ingest.refusal import Refusal
 from ingest.segments import Batch, SegmentUnavailableError, SegmentWriter
+from ingest.strict_json import Json
 
 # After so many records of one request others get their turn.
 _TURN = 500
@@ -126,9 +129,10 @@ class Metering:
             refuse_too_many_in_json(body, self.limits.values)
             records = splitting.split(body, call.content_type, self.limits.records)
             intake = self._intake(request, endpoint, is_batch=records.is_batch)
-            for text in records.texts:
-                intake.take(text, partial(_read, endpoint, text))
-                await _let_others(intake)
+            for text, value in zip(records.texts, records.values, strict=True):
+                intake.take(text, partial(_read, endpoint, text, value))
+                if intake.count % _TURN == 0:
+                    await asyncio.sleep(0)
         await self._append(intake)
         return _taken(intake, _events_answer(intake, call))
 
@@ -138,7 +142,8 @@ class Metering:
         intake = self._intake(request, endpoint, is_batch=True)
         for found in export.found:
             intake.take(b"", partial(_given, found))
-            await _let_others(intake)
+            if intake.count % _TURN == 0:
+                await asyncio.sleep(0)
         if intake.refused_at:
             intake.keep_text(export.text)
         await self._append(intake)
@@ -176,13 +181,9 @@ class Metering:
             raise ApiError(503, problem, retry_after=error.retry_after) from None
 
 
-async def _let_others(intake: Intake) -> None:
-    if intake.count % _TURN == 0:
-        await asyncio.sleep(0)
-
-
-def _read(endpoint: EventEndpoint, text: bytes) -> Event:
-    return endpoint.read(strict_json.parse(text))
+def _read(endpoint: EventEndpoint, text: bytes, value: Json | UnsetType) -> Event:
+    known = strict_json.parse_value(text) if isinstance(value, UnsetType) else value
+    return endpoint.read(strict_json.object_of(known))
 
 
 def _given(found: Event | Refusal) -> Event:

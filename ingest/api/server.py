@@ -1,5 +1,9 @@
 """Running the application: where it listens, and with how many processes."""
 
+import multiprocessing
+import os
+import signal
+import threading
 from ipaddress import ip_address
 from socket import getaddrinfo
 
@@ -88,6 +92,22 @@ def run(application: str, settings: Settings, *, host: str, port: int, workers: 
         server_header=False,
         timeout_graceful_shutdown=_GRACEFUL_SECONDS,
     )
+
+
+def end_with_parent() -> None:
+    """End this process when the one that started it to serve is gone.
+
+    Else it would hold the port, and nobody could start a server anew.
+    """
+    parent = multiprocessing.parent_process()
+    if parent is None:
+        return
+
+    def wait_and_end() -> None:
+        parent.join()
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=wait_and_end, name="parent", daemon=True).start()
 
 
 class BoundedHeads(HttpToolsProtocol):

@@ -7,6 +7,7 @@ from itertools import islice
 from urllib.parse import unquote
 
 import msgspec
+from msgspec import UNSET, Raw, UnsetType
 
 from ingest import strict_json
 from ingest.api.bodies import UnreadableBodyError
@@ -22,7 +23,7 @@ _LINE = re.compile(rb"[^ \t\r\n][^\n]*")
 _LINES = frozenset({"application/x-ndjson", "application/ndjson", "application/jsonl"})
 _JSON_DATA = frozenset({"", "application/json", "text/json"})
 # Where each element of a list ends is found here; what it says, by the strict reader.
-_LIST = msgspec.json.Decoder(list[msgspec.Raw])
+_LIST = msgspec.json.Decoder(list[Raw])
 _ATTRIBUTE = b"ce-"
 
 
@@ -31,10 +32,12 @@ class Records:
     """The records of a body, as texts.
 
     Attributes:
+        values: what each says, or UNSET where that is still to be read.
         is_batch: a list or lines came, though it may be only one.
     """
 
     texts: Sequence[bytes]
+    values: Sequence[Json | UnsetType]
     is_batch: bool
 
 
@@ -50,22 +53,28 @@ def split(body: bytes, content_type: str, limit: int) -> Records:
     text = body.removeprefix(_BYTE_ORDER_MARK).strip(_BLANK)
     if content_type in _LINES:
         lines = islice(_LINE.finditer(text), limit + 1)
-        return _limited([line[0] for line in lines], body, limit)
+        return _batch([line[0] for line in lines], UNSET, body, limit)
     if not text.startswith(b"["):
-        return Records([text], is_batch=False)
+        return Records([text], [UNSET], is_batch=False)
     try:
         texts = _LIST.decode(text)
     except (msgspec.DecodeError, RecursionError) as error:
         problem = Problem("not_json", f"the list can't be read: {error}")
         raise UnreadableBodyError(400, problem, body) from None
-    return _limited(texts, body, limit)
+    # To read all of them at once is cheaper; what is wrong with one is told by its text alone.
+    return _batch(texts, strict_json.proven(text, strict_json.MAX_BYTES), body, limit)
 
 
-def _limited(texts: Sequence[bytes | msgspec.Raw], body: bytes, limit: int) -> Records:
+def _batch(
+    texts: Sequence[bytes | Raw], values: Json | UnsetType, body: bytes, limit: int
+) -> Records:
     if len(texts) > limit:
         what = f"more than {limit:,} records in one request"
         raise UnreadableBodyError(413, Problem("too_many_records", what), body)
-    return Records([bytes(text) for text in texts], is_batch=True)
+    sent = [bytes(text) for text in texts]
+    if isinstance(values, list):
+        return Records(sent, values, is_batch=True)
+    return Records(sent, [UNSET] * len(sent), is_batch=True)
 
 
 def is_binary_cloud_event(call: Call) -> bool:

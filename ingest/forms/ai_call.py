@@ -11,6 +11,7 @@ from ingest.strict_json import Json
 
 _WHOLE = re.compile(r"\d{1,13}(\.0+)?", re.ASCII)
 _COUNT_LIMIT = 10**13
+_ABSENT = (None, "")
 COUNTS = ("inputTokenCount", "outputTokenCount", "cacheReadTokenCount", "cacheCreationTokenCount")
 # What was said in the conversation is nobody's to keep for a bill.
 CONTENT = frozenset({"inputMessages", "outputResponse", "systemPrompt"})
@@ -58,16 +59,20 @@ def tokens(
     One that was not sent is 0, unless neither of the first two was. One that can't be read is
     None: what it cost is unknown, and must not pass for nothing.
     """
-    sent = [record.get(name) for name in names]
-    absent = 0 if any(value is not None and value != "" for value in sent[:2]) else None
-    read, written, cached, cache_writes = (_tokens(value, absent) for value in sent)
-    return read, written, cached, cache_writes
+    read, written, cached, cache_writes = map(record.get, names)
+    absent = None if read in _ABSENT and written in _ABSENT else 0
+    return (
+        _tokens(read, absent),
+        _tokens(written, absent),
+        _tokens(cached, absent),
+        _tokens(cache_writes, absent),
+    )
 
 
 def _tokens(value: Json, absent: int | None) -> int | None:
     if type(value) is int:
         return value if 0 <= value < _COUNT_LIMIT else None
-    if value is None or value == "":
+    if value in _ABSENT:
         return absent
     text = text_of(value) or ""
     return int(Decimal(text)) if _WHOLE.fullmatch(text) else None

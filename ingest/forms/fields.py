@@ -23,6 +23,8 @@ _T = TypeVar("_T")
 class Fields:
     """A record that is being read; a field at fault reads as absent until `refuse_faults`."""
 
+    __slots__ = ("_place", "_problems", "record")
+
     def __init__(
         self,
         record: Mapping[str, Json],
@@ -35,10 +37,11 @@ class Fields:
 
     def identifier(self, name: str) -> str | None:
         """Return an identifying text, stripped; blank is absent."""
-        if self.record.get(name) is None:
+        value = self.record.get(name)
+        if value is None:
             return None
         try:
-            return events.identifier(self.record, name)
+            return events.identifier_of(value, name)
         except Refusal as refusal:
             self._note(name, refusal)
             return None
@@ -65,7 +68,8 @@ class Fields:
 
     def cost(self, name: str) -> Decimal | None:
         """Return an amount of USD, to 12 decimals (half away from zero)."""
-        text = events.text_of(self.record.get(name))
+        value = self.record.get(name)
+        text = None if value is None else events.text_of(value)
         if not text:
             return None
         if not _COST.fullmatch(text) or Decimal(text) >= _COST_LIMIT:
@@ -92,7 +96,11 @@ class Fields:
 
     def elements(self, leave_out: frozenset[str] = frozenset()) -> dict[str, str]:
         """Return the fields as elements, but those that are kept as columns."""
-        return self.attempt("", lambda: events.elements_of(self.record, leave_out)) or {}
+        try:
+            return events.elements_of(self.record, leave_out)
+        except Refusal as refusal:
+            self._note("", refusal)
+            return {}
 
     def attempt(self, name: str, read: Callable[[], _T]) -> _T | None:
         """Return what `read` makes of a field; where it refuses, that is collected."""

@@ -19,6 +19,7 @@ from ingest.segment_landing import land_segments
 from ingest.segments import Batch, RefusedRecord
 from ingest.settlements import lake_fingerprint, oldest_unlanded, record_settlement
 from tests.ingest.appended import RECEIVED, batch_of, line, point, write
+from tests.ingest.disks import small_disk
 from tests.ingest.landed import Lake
 
 NOW = RECEIVED + timedelta(minutes=1)
@@ -395,3 +396,21 @@ def test_a_disk_that_fills_is_a_landing_that_fails(
     assert path.exists()
     land(lake)
     assert len(lake.events()) == 1
+
+
+def test_a_landing_on_a_full_disk_fails_and_succeeds_once_there_is_room(tmp_path: Path) -> None:
+    lake = Lake(tmp_path / "data")
+    with small_disk(lake.root, "1m"):
+        landing = lake.root / "landing"
+        path = write(landing, [batch_of(*(f"e{number}" for number in range(500)))])
+        lake_files.prepare(lake.folder)
+        ballast = lake.root / "ballast"
+        with ballast.open("wb") as file:
+            os.posix_fallocate(file.fileno(), 0, shutil.disk_usage(lake.root).free)
+        with pytest.raises(LandingError, match="No space left on device"):
+            land(lake)
+        assert path.exists()
+        ballast.unlink()
+        (report,) = land(lake)
+        assert report.landed_count == len(lake.events()) == 500
+        assert oldest_unlanded(landing) is None

@@ -2,8 +2,8 @@ import asyncio
 import errno
 import fcntl
 import os
+import resource
 import stat
-import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -25,6 +25,7 @@ from ingest.segments import (
     unlanded,
 )
 from tests.ingest.appended import RECEIVED, batch_of, line, lines_of, write
+from tests.ingest.disks import small_disk
 
 REFUSED = RefusedRecord("/meter/v2/events", "bad", "bad_time", "when?", '{"a": "\ud800"}')
 
@@ -261,17 +262,44 @@ def test_a_segment_that_is_taken_away_while_it_is_opened_loses_nothing(
             repair(folder)
         lock(descriptor, operation)
 
-    async def append_twice() -> None:
+    async def append() -> None:
         one = writer(folder)
         with monkeypatch.context() as patched:
             patched.setattr(fcntl, "flock", repair_first)
-            with pytest.raises(SegmentUnavailableError, match="taken away"):
-                await one.append(batch_of("a"), RECEIVED)
-        await one.append(batch_of("a"), RECEIVED)
+            await one.append(batch_of("a"), RECEIVED)
         await one.close()
 
-    asyncio.run(append_twice())
+    asyncio.run(append())
     assert taken
+    assert ids_in(sealed(folder)) == {line("a")}
+
+
+def test_a_new_segment_that_a_repair_has_in_hand_is_left_to_it(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lock = fcntl.flock
+    held: dict[Path, int] = {}
+
+    def claimed_first(descriptor: int, operation: int) -> None:
+        if not held:
+            (path,) = (folder / "open").iterdir()
+            held[path] = os.open(path, os.O_RDWR)
+            lock(held[path], operation)
+        lock(descriptor, operation)
+
+    async def append() -> None:
+        one = writer(folder)
+        with monkeypatch.context() as patched:
+            patched.setattr(fcntl, "flock", claimed_first)
+            await one.append(batch_of("a"), RECEIVED)
+        await one.close()
+
+    asyncio.run(append())
+    ((path, descriptor),) = held.items()
+    assert path.exists(), "who holds its lock would fail on it"
+    os.close(descriptor)
+    assert repair(folder) == []
+    assert not path.exists()
     assert ids_in(sealed(folder)) == {line("a")}
 
 
@@ -374,23 +402,14 @@ def test_a_segment_that_can_t_be_renamed_is_sealed_by_the_next_repair(
 
 
 @pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", disk],  # noqa: S607 - where it lies differs
-        check=False,
-        capture_output=True,
-    )
-    if mounted.returncode != 0:
-        pytest.skip("only root may mount a small disk")
-    yield disk
-    subprocess.run(["umount", disk], check=True)  # noqa: S607 - where it lies differs
+def disk(tmp_path: Path) -> Iterator[Path]:
+    with small_disk(tmp_path / "disk", "256k"):
+        yield tmp_path / "disk"
 
 
-def test_a_full_disk_refuses_until_there_is_room_again(small_disk: Path) -> None:
-    folder = small_disk / "landing"
-    ballast = small_disk / "ballast"
+def test_a_full_disk_refuses_until_there_is_room_again(disk: Path) -> None:
+    folder = disk / "landing"
+    ballast = disk / "ballast"
     ballast.write_bytes(bytes(128 << 10))
     acknowledged: set[bytes] = set()
 
@@ -415,6 +434,30 @@ def test_a_full_disk_refuses_until_there_is_room_again(small_disk: Path) -> None
     asyncio.run(fill_twice())
     repair(folder)
     assert ids_in(sealed(folder)) == acknowledged
+
+
+def test_a_frame_that_ends_at_a_limit_is_cut_off_and_leaves_the_ones_before(folder: Path) -> None:
+    """A limit on the size of files stops a write in the middle, as a quota does."""
+
+    async def append_at_the_limit() -> None:
+        one = writer(folder)
+        await one.append(batch_of("a"), RECEIVED)
+        (path,) = (folder / "open").iterdir()
+        whole = path.read_bytes()
+        limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (len(whole) + 100, limits[1]))
+        try:
+            with pytest.raises(SegmentUnavailableError, match="can't be written"):
+                await one.append(batch_of("b"), RECEIVED)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        assert path.read_bytes() == whole
+        await one.append(batch_of("c"), RECEIVED)
+        await one.close()
+
+    asyncio.run(append_at_the_limit())
+    repair(folder)
+    assert ids_in(sealed(folder)) == {line("a"), line("c")}
 
 
 def test_an_instant_in_another_zone_is_the_same_name(folder: Path) -> None:

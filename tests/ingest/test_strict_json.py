@@ -7,6 +7,7 @@ from decimal import Decimal
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import UNSET
 
 from ingest import strict_json
 from ingest.refusal import Refusal
@@ -17,6 +18,7 @@ from ingest.strict_json import (
     distinct,
     parse,
     parse_value,
+    proven,
     read_strictly,
     shortest_decimal,
 )
@@ -257,8 +259,25 @@ def test_the_fast_path_says_the_same_of_every_trouble(token: str, place: str) ->
 
 def test_what_real_clients_send_takes_the_fast_path(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(strict_json, "read_strictly", None)
-    compact = [body for body in BODIES if " :" not in body]
-    assert all(parse(body) == json.loads(body, parse_float=Decimal) for body in compact)
+    assert all(parse(body) == json.loads(body, parse_float=Decimal) for body in BODIES)
+
+
+def test_what_is_proven_of_a_list_is_what_the_strict_reader_says_of_each_of_its_texts() -> None:
+    rng = random.Random(3)
+    proven_count = 0
+    for _ in range(6_000):
+        texts = [written(rng, 3) for _ in range(3)]
+        value = proven(f"[{','.join(texts)}]", MAX_BYTES)
+        if isinstance(value, list):
+            proven_count += 1
+            said = [said_by(read_strictly, text) for text in texts]
+            assert [repr(each) for each in value] == said, texts
+    assert proven_count > 500
+
+
+def test_nothing_longer_than_the_limit_is_proven() -> None:
+    assert proven("[1]", 3) == [1]
+    assert proven("[1]", 2) is UNSET
 
 
 def test_bytes_are_read_as_utf8() -> None:

@@ -24,12 +24,18 @@ _METERHOUSE = str(Path(sys.executable).with_name("meterhouse"))
 _ADDRESS = re.compile(r"http://[\d.]+:\d+")
 _UNLIMITED = ("--rate-limit", "1000000")
 # `n` counts the events of a run, `p` the people they are of.
-_EVENT = (
-    '{"transactionId":"%s-<n>","requestTime":"2026-01-05T10:00:00.123Z","model":"gpt-4o-mini",'
-    '"provider":"OPENAI","inputTokenCount":120,"outputTokenCount":30,"totalTokenCount":150,'
-    '"requestDuration":890,"organizationName":"Acme","productName":"Summaries",'
-    '"subscriber":{"id":"u-<p>","email":"u-<p>@example.com"}}'
-)
+_EVENTS = {
+    "/meter/v2/ai/completions": (
+        '{"transactionId":"%s-<n>","requestTime":"2026-01-05T10:00:00.123Z","model":"gpt-4o-mini",'
+        '"provider":"OPENAI","inputTokenCount":120,"outputTokenCount":30,"totalTokenCount":150,'
+        '"requestDuration":890,"organizationName":"Acme","productName":"Summaries",'
+        '"subscriber":{"id":"u-<p>","email":"u-<p>@example.com"}}'
+    ),
+    "/meter/v2/events": (
+        '{"transactionId":"%s-<n>","requestTime":"2026-01-05T10:00:00.123Z","sourceId":"shop",'
+        '"subscriptionId":"s-<p>","payload":{"parcels":2}}'
+    ),
+}
 _PEOPLE = 1_000
 # Single events are all new ones. Of batches there are so many, sent in turn: to write each anew
 # would take the generator longer than the server to read it.
@@ -46,7 +52,7 @@ local function written()
   end
   local body = table.concat(parts, ",")
   if %(batch)d > 1 then body = "[" .. body .. "]" end
-  return wrk.format("POST", "/meter/v2/ai/completions",
+  return wrk.format("POST", "%(path)s",
     {["content-type"] = "application/json", ["x-api-key"] = "%(key)s"}, body)
 end
 local batches = {}
@@ -73,20 +79,25 @@ end
 class Load:
     """A kind of load: so many connections to so many processes, so many events a request."""
 
+    path: str
     workers: int
     connections: int
     batch: int
 
 
-LOADS = (Load(1, 64, 1), Load(2, 64, 1), Load(1, 4, 1_000), Load(2, 16, 1_000))
+LOADS = tuple(
+    Load(path, *terms)
+    for path in _EVENTS
+    for terms in ((1, 64, 1), (2, 64, 1), (1, 4, 1_000), (2, 16, 1_000))
+)
 _HEAD = (
-    "workers  connections  events/request  requests/s   events/s  p50 ms  p99 ms"
-    "  failed  MB synced  syncs  bytes/event  CPU us/event: server  wrk"
+    "endpoint                   bytes  workers  connections  events/request  requests/s   events/s"
+    "  p50 ms  p99 ms  failed  MB synced  syncs  synced/event  CPU us/event: server  wrk"
 )
 _ROW = (
-    "{workers:7}  {connections:11}  {batch:14,}  {requests:10,.0f} {events:10,.0f}  {p50_ms:6.1f}"
-    "  {p99_ms:6.1f}  {failed:6.0f}  {synced:9,.1f}  {syncs:5,.0f}  {bytes:11,.0f}"
-    "  {server_us:20.1f}  {wrk_us:3.1f}"
+    "{path:25}  {sent:5}  {workers:7}  {connections:11}  {batch:14,}  {requests:10,.0f}"
+    " {events:10,.0f}  {p50_ms:6.1f}  {p99_ms:6.1f}  {failed:6.0f}  {synced:9,.1f}"
+    "  {syncs:5,.0f}  {bytes:12,.0f}  {server_us:20.1f}  {wrk_us:3.1f}"
 )
 
 
@@ -132,11 +143,11 @@ def main(arguments: Sequence[str]) -> None:
         for number in range(rounds):
             for load in LOADS:
                 found[load].append(measure(servers[load.workers], load, f"r{number}", seconds))
-    say(f"an event of {len(_EVENT)} bytes; median of {rounds} rounds of {seconds} s")
+    say(f"medians of {rounds} rounds of {seconds} s")
     say(_HEAD)
     for load, measured in found.items():
         medians = {name: median(each[name] for each in measured) for name in measured[0]}
-        say(_ROW.format(**vars(load), **medians))
+        say(_ROW.format(**vars(load), **medians, sent=len(_EVENTS[load.path])))
 
 
 @contextmanager
@@ -202,9 +213,10 @@ def measure(server: Server, load: Load, run: str, seconds: int) -> Mapping[str, 
 def generate(server: Server, load: Load, run: str, seconds: int) -> Mapping[str, float]:
     """Put a load on the server; return what wrk says."""
     run = f"{run}-{load.workers}-{load.batch}"
-    terms = {"event": _EVENT % run, "key": server.key, "batch": load.batch}
+    terms = {"path": load.path, "event": _EVENTS[load.path] % run, "key": server.key}
     with tempfile.NamedTemporaryFile("w", suffix=".lua", encoding="utf-8") as script:
-        script.write(_SCRIPT % {**terms, "batches": _BATCHES, "people": _PEOPLE})
+        counts = {"batch": load.batch, "batches": _BATCHES, "people": _PEOPLE}
+        script.write(_SCRIPT % {**terms, **counts})
         script.flush()
         command: Sequence[str] = (
             *("wrk", "--threads", "1", "--connections", str(load.connections)),

@@ -97,6 +97,11 @@ _REPORTS = {
             units, used_quantity, is_exhausted, leaked_quantity
         from marts.rpt_quotas order by all
     """,
+    "clamped_quantities": """
+        select subscription_id, period_started_at, period_ended_at, metric_key as metric,
+            metered_quantity
+        from marts.rpt_clamped_quantities order by all
+    """,
     "trial_usage": """
         select subscription_id, kind, item_key, item_name, currency, quantity, would_be_amount,
             minor_unit

@@ -19,6 +19,7 @@ _REPORTS = {
     "unlisted_element_values": "Element values without an amount, not billed",
     "unbilled_usage": "Usage that is not billed",
     "quotas": "Quotas",
+    "clamped_quantities": "Quantities below zero, which count as zero",
     "trial_usage": "What trials would have cost",
     "unapplied_facts": "Facts that do nothing",
 }

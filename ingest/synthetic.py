@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from operator import itemgetter
@@ -15,7 +15,9 @@ from ingest import lake
 from ingest.catalog.elements import AI_NUMBERS, AI_TEXTS, TOTAL_COST
 from ingest.catalog.periods import SYNTHETIC_TEST_PERIOD
 from ingest.catalog.stored import Stored, read_stored
+from ingest.issued import issued_ids
 from ingest.landing import LandingError, LandingRules, land_file
+from ingest.settlements import watermark
 
 PERIODS = 12
 _PERIOD_SECONDS = 300
@@ -78,7 +80,9 @@ def land_synthetic(lake_folder: Path, *, now: datetime) -> int:
 
     Each was received when it occurred; if invoices are settled beyond that, it is received now.
     What is landed stays as it is, also when the catalogue changes. The hour begins with the
-    subscription, or when its setup fee is paid.
+    subscription, or when its setup fee is paid. Whether it owes one (of a client the first does,
+    and nothing that replaces another) shows at the first settlement after its entry: the hour waits
+    for that, and where the invoice is out, for the payment.
 
     Args:
         lake_folder: the lake, with the catalogue that says who wants such transactions.
@@ -89,7 +93,7 @@ def land_synthetic(lake_folder: Path, *, now: datetime) -> int:
     with TemporaryDirectory(prefix="meterhouse-synthetic-") as folder:
         return sum(
             _land(burst, Path(folder), lake_folder, now)
-            for burst in _asked_for(read_stored(lake_folder), _setup_payments(lake_folder))
+            for burst in _asked_for(read_stored(lake_folder), _setup_invoices(lake_folder))
             if burst.occurred_at <= now and burst.name not in landed
         )
 
@@ -105,31 +109,47 @@ def _land(burst: Burst, folder: Path, lake_folder: Path, now: datetime) -> int:
         return land_file(path, lake_folder, now=now).landed_count
 
 
-def _setup_payments(lake_folder: Path) -> Mapping[str, datetime]:
-    """Return when each paid setup invoice was paid first, as far as is known."""
+@dataclass(frozen=True)
+class _SetupInvoices:
+    """The setup invoices that are out, and when those that are paid were paid first."""
+
+    issued: Collection[str]
+    paid_at: Mapping[str, datetime]
+    settled_until: datetime | None
+
+    def starts_at(self, subscription: Mapping[str, Any], fee: Mapping[str, Any]) -> datetime | None:
+        """Return when a subscription begins to be live; None while its setup fee is unpaid."""
+        invoice_id = f"{subscription['subscription_id']}-setup"
+        started_at: datetime = subscription["started_at"]
+        if paid_at := self.paid_at.get(invoice_id):
+            return max(started_at, paid_at)
+        is_settled = (
+            self.settled_until is not None and subscription["recorded_at"] < self.settled_until
+        )
+        waits = fee.get("bill") == "immediate" and (not is_settled or invoice_id in self.issued)
+        return None if waits else started_at
+
+
+def _setup_invoices(lake_folder: Path) -> _SetupInvoices:
     facts = lake.read_all(lake_folder / "facts").to_pylist()
-    return {
+    paid_at = {
         fact["invoice_id"]: fact["paid_at"]
         for fact in sorted(facts, key=itemgetter("known_at"), reverse=True)
         if fact["status"] == "paid" and fact["invoice_id"].endswith("-setup")
     }
+    return _SetupInvoices(issued_ids(lake_folder), paid_at, watermark(lake_folder))
 
 
-def _asked_for(
-    catalog: Mapping[str, Stored], setup_payments: Mapping[str, datetime]
-) -> Iterator[Burst]:
+def _asked_for(catalog: Mapping[str, Stored], setup_invoices: _SetupInvoices) -> Iterator[Burst]:
     for subscription in catalog["catalog_subscriptions"].latest.values():
         terms = _terms(catalog, subscription)
         if terms is None or not _is_synthetic(subscription, terms):
             continue
-        subscription_id, started_at = subscription["subscription_id"], subscription["started_at"]
         fee = catalog["catalog_setup_fees"].latest.get((terms["terms_id"],), {})
-        paid_at = setup_payments.get(f"{subscription_id}-setup")
-        if paid_at is not None:
-            started_at = max(started_at, paid_at)
-        elif (fee.get("bill"), fee.get("per")) == ("immediate", "subscription"):
-            continue
-        yield from bursts(subscription_id, _sources(catalog, terms["terms_id"]), started_at)
+        started_at = setup_invoices.starts_at(subscription, fee)
+        if started_at is not None:
+            sources = _sources(catalog, terms["terms_id"])
+            yield from bursts(subscription["subscription_id"], sources, started_at)
 
 
 def _terms(

@@ -12,7 +12,42 @@
 
 {# What tokens cost in USD; its digits leave room to add several of them on both engines. #}
 {% macro token_cost(tokens, usd_per_token) -%}
-    ({{ tokens }}::decimal(19, 0) * {{ usd_per_token }})::decimal(30, 12)
+    ({{ tokens }}::decimal(19, 0) * {{ usd_per_token }})::decimal(32, 12)
+{%- endmacro %}
+
+{# Whether a quantity or a cost is one that a bill takes: below 10^13, so that its price is exact. #}
+{% macro fits_a_bill(quantity) -%} {{ quantity }} < 10000000000000 {%- endmacro %}
+
+{# Whether the amounts of a rule add up to what a line takes before it is rounded: below 10^19. #}
+{% macro fits_a_line(amount) -%} abs({{ amount }}) < 10000000000000000000 {%- endmacro %}
+
+{# A decimal with 12 digits after the point, of whatever size, in units of the last one. #}
+{% macro in_last_units(amount) -%}
+    (
+        floor({{ amount }})::decimal(25, 0) * 1000000000000::decimal(13, 0)
+        + (({{ amount }} - floor({{ amount }})::decimal(25, 0))::decimal(13, 12) * 1000000000000)::decimal(13, 0)
+    )::decimal(38, 0)
+{%- endmacro %}
+
+{#
+    A cost in USD in another currency, rounded once to 12 decimals; null where it would not fit a bill.
+    The exact product has up to 43 digits, so whole dollars and the rest are multiplied apart.
+    DuckDB multiplies decimals of up to 18 digits in 64 bits, whatever the result needs.
+#}
+{% macro exchanged_cost(cost, per_usd) -%}
+    {%- set rate = '(' ~ per_usd ~ '::decimal(18, 12) * 1000000000000)::decimal(18, 0)' -%}
+    {%- set whole = 'floor(' ~ cost ~ ')::decimal(19, 0)' -%}
+    {%- set rest = '((' ~ cost ~ ' - ' ~ whole ~ ')::decimal(13, 12) * 1000000000000)::decimal(19, 0)' -%}
+    {%- set exchanged -%}
+        (
+            {{ whole }} * {{ rate }}
+            + {{ divided('(' ~ rest ~ ' * ' ~ rate ~ ')::decimal(38, 0)', '1000000000000::decimal(38, 0)') }}::decimal(30, 0)
+        )::decimal(38, 0)
+    {%- endset -%}
+    case
+        when {{ exchanged }} < 10000000000000000000000000
+            then {{ exchanged }}::decimal(25, 0) * 0.000000000001
+    end::decimal(25, 12)
 {%- endmacro %}
 
 {#

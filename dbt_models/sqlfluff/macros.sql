@@ -8,7 +8,11 @@
 {% macro days_between(earlier, later) %}date_diff('day', {{ earlier }}, {{ later }}){% endmacro %}
 {% macro divided(dividend, divisor) %}{{ dividend }}{% endmacro %}
 {% macro exact_product(quantity, unit_rate, is_cost) %}({{ quantity }} * {{ unit_rate }}){% endmacro %}
+{% macro exchanged_cost(cost, per_usd) %}({{ cost }} * {{ per_usd }}){% endmacro %}
+{% macro fits_a_bill(quantity) %}{{ quantity }} < 1{% endmacro %}
+{% macro fits_a_line(amount) %}{{ amount }} < 1{% endmacro %}
 {% macro hex_var(name) %}{% endmacro %}
+{% macro in_last_units(amount) %}{{ amount }}{% endmacro %}
 {% macro instant_text(instant) %}{{ instant }}::string{% endmacro %}
 {% macro invoice_id(subscription_id, closing_ordinal) %}{{ subscription_id }} || '-'{% endmacro %}
 {% macro item(items, place) %}{{ items }}[{{ place }}]{% endmacro %}

@@ -265,7 +265,7 @@ def _subscription(row: Subscription, catalog: Catalog, zone: ZoneInfo) -> Iterat
         "trial_days": row.trial_days,
         "is_immediate_cancellation": row.immediate_cancellation,
         "test_kind": row.settlement,
-        "audience": "named" if row.named_audience else row.audience[0],
+        "audience": row.kind_of_audience,
         "audience_keys": ";".join(sorted(map(subscriber_key, row.named_audience))) or None,
         "replaces_subscription_id": row.replaces,
         "change": plan_change(row, catalog),

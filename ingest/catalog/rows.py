@@ -102,6 +102,11 @@ class Subscription(Row):
         """The subscribers whose events it takes beside its owner's, where it names them."""
         return () if self.audience in _AUDIENCES else self.audience
 
+    @property
+    def kind_of_audience(self) -> str:
+        """Whose events it takes beside its owner's: no one's, the organization's or named ones'."""
+        return "named" if self.named_audience else self.audience[0]
+
     def span(self, zone: ZoneInfo) -> tuple[datetime, datetime | None]:
         """Return the half-open time from the start to the expiration, in UTC."""
         return instant(self.started_at, zone), _end(self.expires_at, zone)

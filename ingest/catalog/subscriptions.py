@@ -3,11 +3,12 @@
 from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime
 from operator import attrgetter
+from zoneinfo import ZoneInfo
 
 from ingest.catalog.entries import AnyRow, Catalog, Entry, in_order_known
 from ingest.catalog.models import Product
 from ingest.catalog.problems import Problem, told_twice, unknown
-from ingest.catalog.rows import Cancellation, Subscription, Upgrade
+from ingest.catalog.rows import BEGINNING, Cancellation, Subscription, Upgrade
 
 
 def plan_change(row: Subscription, catalog: Catalog) -> str | None:
@@ -38,6 +39,7 @@ def subscription_problems(catalog: Catalog, broken: Collection[str]) -> Iterator
             if "subscribers" not in broken:
                 yield from _audience(entry, catalog)
             yield from _plan_change(entry, catalog, broken)
+    yield from _changes(catalog)
     yield from _successors(catalog)
     yield from _cancellations(catalog)
     yield from _upgrades(catalog, broken)
@@ -50,6 +52,26 @@ def settlement_of(product: Product) -> dict[str, object]:
         "settlement period": (settlement.every, settlement.calendar_unit),
         "time zone": settlement.timezone.key,
         "currency": product.currency,
+    }
+
+
+def settled_of(row: Subscription, zone: ZoneInfo) -> dict[str, object]:
+    """Return what a subscription keeps once it has begun, by the column that says it.
+
+    Invoices rest on it as it was known first. A load refuses to change it once it is settled.
+    """
+    return {
+        "started_at": row.span(zone)[0],
+        "product": row.product,
+        "version": row.version,
+        "organization_id": row.organization_id,
+        "subscriber_id": row.subscriber_id,
+        "audience": row.kind_of_audience,
+        "immediate_cancellation": row.immediate_cancellation,
+        "trial_days": row.trial_days,
+        "settlement": row.settlement,
+        "replaces": row.replaces,
+        "change": row.change,
     }
 
 
@@ -134,6 +156,36 @@ def _known_change(row: Subscription, catalog: Catalog) -> str | None:
     if row.replaces is None or row.replaces not in catalog.known_subscriptions:
         return None
     return plan_change(row, catalog)
+
+
+def _changes(catalog: Catalog) -> Iterator[Problem]:
+    """Yield what a later row changes of a subscription that has begun by then."""
+    before: dict[str, Entry[Subscription]] = {}
+    begun_at: dict[str, datetime] = {}
+    for entry in in_order_known(catalog.subscriptions):
+        row = entry.form
+        if row.product_id not in catalog.zones:
+            continue
+        zone, name = catalog.zones[row.product_id], row.subscription_id
+        earlier = before.get(name)
+        if earlier is not None and begun_at[name] <= (row.recorded_at or BEGINNING):
+            kept = settled_of(earlier.form, catalog.zones[earlier.form.product_id])
+            for column, value in settled_of(row, zone).items():
+                if value != kept[column]:
+                    text = f"is another one on line {earlier.place.line}, and the subscription has"
+                    remedy = "Write the same, or end it and start a new one"
+                    yield entry.problem((column,), f"{text} begun when this is recorded. {remedy}")
+        before[name] = entry
+        begun_at[name] = min(begun_at.get(name, row.span(zone)[0]), _begun_at(row, catalog))
+
+
+def _begun_at(row: Subscription, catalog: Catalog) -> datetime:
+    """Return from when invoices rest on a subscription: a setup fee is invoiced at its entry."""
+    started_at = row.span(catalog.zones[row.product_id])[0]
+    terms = catalog.terms_at(row.product_id, started_at)
+    fee = None if terms is None or row.replaces is not None else terms.setup_fee
+    is_invoiced = fee is not None and fee.bill == "immediate"
+    return row.recorded_at or BEGINNING if is_invoiced else started_at
 
 
 def _successors(catalog: Catalog) -> Iterator[Problem]:

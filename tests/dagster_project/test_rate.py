@@ -115,6 +115,27 @@ def test_amounts_have_exactly_the_digits_of_their_currency():
     assert shapes == {"JPY": {0}, "KWD": {3}}
 
 
+def test_a_quantity_below_zero_is_reported():
+    given = STORIES / "negative_usage" / "given"
+    document = rate_folder(
+        given / "catalog", [given / "events.csv"], None, as_of="2027-01-01T00:00:00Z"
+    )
+    schema().validate(document)
+    assert document["reports"]["clamped_quantities"]
+
+
+def test_a_refund_stands_beside_its_invoice():
+    given = STORIES / "refunded_after_payment" / "given"
+    document = rate_folder(
+        given / "catalog",
+        [given / "events.csv"] if (given / "events.csv").exists() else [],
+        given / "facts.ndjson",
+        as_of="2027-01-01T00:00:00Z",
+    )
+    refunded = {each["refunded_amount"] for each in document["reports"]["dues"]} - {None, "0.00"}
+    assert refunded
+
+
 def test_a_second_call_prints_the_same_and_nothing_is_left_behind(example, tmp_path, capsys):
     arguments = ("--events", str(example / "events.ndjson"), "--format", "json")
     assert rate(example, *arguments) == 0

@@ -4,10 +4,12 @@ from collections import Counter
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from ingest.catalog.load import load_catalog
 from ingest.facts import land_facts
+from ingest.lake import ISSUED_INVOICES, write
 from ingest.settlements import record_settlement
 from ingest.synthetic import PERIODS, SyntheticSource, bursts, land_synthetic
 from tests.ingest.landed import Lake
@@ -56,6 +58,12 @@ def load(lake: Lake, product: str = PRODUCT) -> None:
     for name, text in FILES.items():
         (folder / name).write_text(text, encoding="utf-8")
     load_catalog(folder, lake.folder, recorded_at=None, watermark=None)
+
+
+def issue(lake: Lake, invoice_id: str) -> None:
+    row = dict.fromkeys(ISSUED_INVOICES.names) | {"invoice_id": invoice_id}
+    issued = pa.Table.from_pylist([row], ISSUED_INVOICES)
+    write(issued, lake.folder / "issued_invoices" / "b.parquet")
 
 
 def test_every_period_has_some_of_every_source():
@@ -143,6 +151,22 @@ def test_the_hour_waits_for_the_setup_fee(lake):
     land_synthetic(lake.folder, now=LATER)
 
     assert min(event["occurred_at"] for event in lake.events()) >= START + HOUR
+
+
+@pytest.mark.parametrize("per", ["subscription", "client"])
+def test_the_hour_waits_while_the_setup_invoice_is_out_and_unpaid(lake, per):
+    load(lake, PRODUCT + FEE.replace("subscription", per))
+    assert land_synthetic(lake.folder, now=LATER) == 0
+    record_settlement(lake.folder, as_of=START + HOUR / 2, build_id="b", settled_at=LATER)
+    issue(lake, "made-up-setup")
+    assert land_synthetic(lake.folder, now=LATER) == 0
+
+
+def test_the_hour_does_not_wait_for_a_fee_that_another_one_of_the_client_owes(lake):
+    load(lake, PRODUCT + FEE.replace("subscription", "client"))
+    record_settlement(lake.folder, as_of=START + HOUR / 2, build_id="b", settled_at=LATER)
+    issue(lake, "real-setup")
+    assert land_synthetic(lake.folder, now=LATER) > 0
 
 
 def test_a_lake_without_a_catalogue_has_none(lake):

@@ -20,6 +20,7 @@ from tests.oracle.catalog import (
 from tests.oracle.events import Event, Fact
 
 CLOCK_SKEW = timedelta(minutes=5)
+COST_LIMIT = Decimal(10) ** 13
 BUILT_IN = frozenset(
     {
         "inputTokenCount",
@@ -160,19 +161,10 @@ class State:
             self._licences[subscription_id] = Licence(self, subscription_id)
         return self._licences[subscription_id]
 
-    def reissued(self) -> frozenset[str]:
-        """Return the invoices of which nothing counts as billed any more (R51)."""
-        modes = {each.invoice_id: each.mode for each in self.facts if each.kind == "void"}
-        return frozenset(invoice for invoice, mode in modes.items() if mode == "reissue")
-
-    def voided(self) -> frozenset[str]:
-        """Return the invoices that are void."""
-        return frozenset(self.voids())
-
-    def voids(self) -> Mapping[str, datetime]:
-        """Return since when each invoice is void that is."""
-        voids = [each for each in self.facts if each.kind == "void"]
-        return {each.invoice_id: each.known_at for each in reversed(voids)}
+    def void(self, invoice_id: str, since: datetime) -> Fact | None:
+        """Return the first fact that says since an instant that an invoice is void."""
+        said = (each for each in self.facts if (each.kind, each.invoice_id) == ("void", invoice_id))
+        return next((each for each in said if each.known_at >= since), None)
 
     @cached_property
     def events(self) -> list[Event]:
@@ -339,13 +331,14 @@ class State:
         if counts_cached_input(event.provider or ""):
             counts["input"] -= counts["cache_read"]
         default = {"cache_read": price["input"], "cache_write": price["input"]}
-        return sum(
+        cost = sum(
             (
                 Decimal(price[unit] or default[unit]) * count / 1_000_000
                 for unit, count in counts.items()
             ),
             Decimal(0),
         )
+        return cost if cost < COST_LIMIT else None
 
     def _price(self, event: Event) -> Row | None:
         candidates = [
@@ -491,21 +484,35 @@ class Licence:
         return own == "true" if own else self.first_terms.is_immediate
 
     @cached_property
-    def payment(self) -> Fact | None:
-        """The first known payment of the setup invoice."""
+    def opening(self) -> Fact | None:
+        """The first known payment or waiver of the setup invoice."""
+        entered_at = self.state.world.entered_at(self.subscription_id)
         for fact in self.state.facts:
             is_ours = fact.invoice_id == f"{self.subscription_id}-setup"
-            if is_ours and fact.kind == "payment" and fact.status == "paid":
+            is_paid = (fact.kind, fact.status) == ("payment", "paid")
+            is_waived = (fact.kind, fact.mode) == ("void", "waive") and fact.known_at >= entered_at
+            if is_ours and (is_paid or is_waived):
                 return fact
         return None
 
     @cached_property
     def settles_from(self) -> datetime:
-        """When its beginning was known: its entry, or its setup payment if that is later."""
+        """When its beginning was known: its entry, or the answer to its setup invoice if later."""
         entered_at = self.state.world.entered_at(self.subscription_id)
-        if self.waits_for_payment and self.payment:
-            return max(entered_at, self.payment.known_at)
+        if self.waits_for_payment and self.opening:
+            return max(entered_at, self.opening.known_at)
         return entered_at
+
+    def void(self, suffix: str, cut_off: datetime) -> Fact | None:
+        """Return what made one of its invoices void: the first said of it since it was cut (R51).
+
+        A setup fee that has to be paid first is not billed again before it was.
+        """
+        is_setup = suffix == "setup"
+        if is_setup and not self.opening:
+            return None
+        since = self.settles_from if is_setup else cut_off
+        return self.state.void(f"{self.subscription_id}-{suffix}", since)
 
     @cached_property
     def waits_for_payment(self) -> bool:
@@ -562,14 +569,15 @@ class Licence:
     @cached_property
     def is_setup_void(self) -> bool:
         """Whether the invoice is void that charged its setup fee, and counts as billed."""
-        voided = self.state.voided() - self.state.reissued()
-        if self.waits_for_payment:
-            return f"{self.subscription_id}-setup" in voided
-        if f"{self.subscription_id}-0001" not in voided:
+        cut_off = self.setup_order[0]
+        void = self.void("setup" if self.waits_for_payment else "0001", cut_off)
+        if void is None or void.mode == "reissue":
             return False
+        if self.waits_for_payment or not self.owes_per_client:
+            return True
         entered_at = self.state.world.entered_at(self.subscription_id)
-        then = self.state.world.state(self.setup_order[0], entered_at)
-        return not self.owes_per_client or then.licence(self.subscription_id).pays_for_client()
+        then = self.state.world.state(cut_off, entered_at)
+        return then.licence(self.subscription_id).pays_for_client()
 
     @property
     def is_passed_on(self) -> bool:
@@ -583,8 +591,9 @@ class Licence:
         if self.replaces:
             return self._change_at
         if self.waits_for_payment:
-            paid_at = self.payment.paid_at if self.payment else None
-            return max(self.first.valid_from, paid_at) if paid_at else None
+            if self.opening is None:
+                return None
+            return max(self.first.valid_from, self.opening.paid_at or self.opening.known_at)
         return self.first.valid_from
 
     @property

@@ -23,6 +23,8 @@ from tests.oracle.knowledge import End, Licence
 
 DIGITS = 60
 FRACTION = Decimal("0.000000000001")
+TOO_LARGE = Decimal(10) ** 13
+TOO_LARGE_A_SUM = Decimal(10) ** 19
 Key = tuple[str, ...]
 """What is charged: its kind, and the metric, value, rule or charge."""
 
@@ -149,9 +151,10 @@ def _rules(
             rule.amount(_view(licence, event)) for event, rule in ruled if rule and rule.key == key
         ]
         known = [each for each in amounts if each is not None]
-        if known:
+        total = sum(known, ZERO)
+        if known and abs(total) < TOO_LARGE_A_SUM:
             count = Decimal(len(known))
-            piece = Piece(rounded(sum(known, ZERO), terms.digits), count)
+            piece = Piece(rounded(total, terms.digits), count)
             yield Charge(("rule", key), order, (piece,), count)
 
 
@@ -194,6 +197,8 @@ def _metric(
     quantity = max(quantity, ZERO)
     if metric.cap is not None:
         quantity = min(quantity, metric.cap)
+    if quantity >= TOO_LARGE:
+        return
     pieces = tuple(_tiers(metric, quantity, terms.digits))
     yield Charge(("usage", metric.key), order, pieces, quantity)
 
@@ -241,6 +246,8 @@ def _costs(
     if any(rate is None for _, rate in costs):
         return None
     values = [(cost * (rate or 1)).quantize(FRACTION, ROUND_HALF_UP) for cost, rate in costs]
+    if any(value >= TOO_LARGE for value in values):
+        return None
     if metric.aggregation == "count":
         return Decimal(len(values))
     return _aggregated(metric.aggregation, values)

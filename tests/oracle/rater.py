@@ -15,6 +15,7 @@ from tests.oracle import catalog as catalogs
 from tests.oracle import clock
 from tests.oracle import events as wires
 from tests.oracle.catalog import ZERO
+from tests.oracle.events import Fact
 from tests.oracle.knowledge import End, Licence, State, World
 from tests.oracle.pricing import DIGITS, Charge, Key, Period, Piece, exact_share, recurring, usage
 
@@ -67,6 +68,11 @@ class Invoice:
     def total(self) -> Decimal:
         """The sum of its rounded lines."""
         return sum((line.piece.amount for line in self.lines), ZERO)
+
+    def void(self, state: State) -> Fact | None:
+        """Return what made it void, as far as that is known."""
+        licence = state.licence(self.licence.subscription_id)
+        return licence.void(_suffix(self.closing.ordinal), self.closing.cut_off)
 
 
 @dataclass(frozen=True)
@@ -171,6 +177,16 @@ class Settlement:
         entered_at = self.world.entered_at(self.subscription_id)
         floor = entered_at if closing.kind == "setup" else self.final.settles_from
         return self.world.state(closing.cut_off, floor)
+
+    def _reissued(self, state: State) -> frozenset[str]:
+        """Return its invoices of which nothing counts as billed any more (R51)."""
+        licence = state.licence(self.subscription_id)
+        voids = (
+            (self.names[each.ordinal], licence.void(_suffix(each.ordinal), each.cut_off))
+            for each in self.closed
+            if each.ordinal in self.names
+        )
+        return frozenset(name for name, void in voids if void and void.mode == "reissue")
 
     def _book(self, name: str, lines: Sequence[Line]) -> None:
         for line in lines:
@@ -387,7 +403,7 @@ class Settlement:
         if closing.period.ended_at <= until:
             self.seen[ordinal] = state
             return True
-        void = state.reissued()
+        void = self._reissued(state)
         billed = (each for each in self.ledger.entries if each.ordinal == ordinal)
         return any(each.invoice_id in void for each in billed)
 
@@ -416,7 +432,7 @@ class Settlement:
     def _difference(
         self, period: Period, key: Key, now: Charge | None, state: State
     ) -> Iterator[Line]:
-        entries = self.ledger.of(period.ordinal, key, state.reissued())
+        entries = self.ledger.of(period.ordinal, key, self._reissued(state))
         amount = (now.amount if now else ZERO) - sum((each.amount for each in entries), ZERO)
         if not amount:
             return
@@ -464,7 +480,8 @@ class Settlement:
         fee = licence.first_terms.setup
         if fee is None or licence.replaces:
             return
-        if fee.is_per_client and not licence.pays_for_client(due):
+        cut_at = None if fee.is_immediate else due
+        if fee.is_per_client and not licence.pays_for_client(cut_at):
             return
         if licence.waits_for_payment or not licence.is_cancelled_in_trial:
             yield Charge(("setup", "setup"), 0, (Piece(fee.amount),))
@@ -500,12 +517,7 @@ def _pay_from_balances(invoices: Sequence[Invoice], final: State) -> None:
         return at, is_void, ended_at, invoice.total, invoice.invoice_id
 
     cut = [(each.closing.cut_off, False, each) for each in invoices]
-    named = {each.invoice_id: each for each in invoices}
-    voids = [
-        (known_at, True, named[name])
-        for name, known_at in final.voids().items()
-        if name in named and known_at >= named[name].closing.cut_off
-    ]
+    voids = [(void.known_at, True, each) for each in invoices if (void := each.void(final))]
     for _, is_void, each in sorted([*cut, *voids], key=order):
         account = (each.licence.payer, each.licence.first_terms.currency)
         if is_void:
@@ -523,7 +535,7 @@ def _pay_from_balances(invoices: Sequence[Invoice], final: State) -> None:
 
 def _shown(invoice: Invoice, final: State) -> dict[str, Any]:
     closing, terms = invoice.closing, invoice.licence.first_terms
-    status = "void" if invoice.invoice_id in final.voided() else "issued"
+    status = "void" if invoice.void(final) else "issued"
     return {
         "invoice_id": invoice.invoice_id,
         "kind": closing.kind,

@@ -420,6 +420,17 @@ def test_r32_an_average_has_six_decimals():
     assert (line["quantity"], line["amount"]) == ("1.333333", "4.00")
 
 
+@pytest.mark.parametrize(
+    ("aggregation", "amounts_after"), [("sum", []), ("average", ["9000000.00"])]
+)
+def test_what_is_too_large_for_a_bill_is_held(aggregation, amounts_after):
+    terms = product(pricing_metrics=[each("0.000001", aggregation=aggregation)])
+    events = [used("2026-01-05", units="9000000000000") for _ in range(2)]
+    invoice = rated(terms, events=events)["s-0001"]
+
+    assert amounts(invoice, "usage") == amounts_after
+
+
 def test_r33_an_average_can_fall():
     terms = product(pricing_metrics=[each("1", aggregation="average")])
     events = [used("2026-01-05", units=units) for units in ("10", "20")]
@@ -680,6 +691,37 @@ def test_r46_a_subscription_is_live_when_its_setup_is_paid():
     assert list(rated(terms, events=events)) == ["s-setup"]
 
 
+@pytest.mark.parametrize(
+    ("mode", "status", "names"),
+    [("waive", "void", ["s-0001", "s-setup"]), ("reissue", "issued", ["s-setup"])],
+)
+def test_r46_a_waived_setup_opens_its_subscription_and_no_other_void(mode, status, names):
+    terms = product(setup_fee=IMMEDIATE, recurring_charges=[charge("30")])
+    fact = {"fact": "void", "invoice_id": "s-setup", "mode": mode}
+    fact["received_at"] = "2026-01-10T00:00:00Z"
+    rows = [subscription(expires_at="2026-02-09")]
+    invoices = rated(terms, rows, facts=[fact])
+
+    assert invoices["s-setup"]["status"] == status
+    assert sorted(invoices) == names
+    assert all(invoices[each]["period_started_at"][:10] == "2026-01-10" for each in names[:-1])
+
+
+def test_r46_a_client_pays_once_though_an_end_makes_the_first_fee_due_before_the_second():
+    fee = IMMEDIATE | {"per": "client", "bill": "first_invoice"}
+    terms = {"immediate_cancellation": "true", "setup_fee": fee}
+    products = [
+        product(**terms),
+        product(**terms | {"version": "2.0.0", "setup_fee": fee | {"bill": "immediate"}}),
+    ]
+    rows = [subscription(), subscription("t", started_at="2026-01-15", version="2.0.0")]
+    cancelled = {"subscription_id": "s", "cancelled_at": "2026-01-10T00:00:00Z"}
+    invoices = rated(products, rows, cancellations=[cancelled])
+
+    assert totals(invoices, "s-0001", "t-0001") == ["50.00", "0.00"]
+    assert "t-setup" not in invoices
+
+
 def test_r46_a_fee_on_the_first_invoice_is_waived_with_the_trial():
     terms = product(setup_fee=IMMEDIATE | {"bill": "first_invoice"}, trial_days="14")
     cancelled = {"subscription_id": "s", "cancelled_at": "2026-01-10T00:00:00Z"}
@@ -751,6 +793,20 @@ def test_r51_a_void_invoice_is_let_go_or_billed_again(mode, totals_after):
 
     assert invoices["s-0001"]["status"] == "void"
     assert invoices.get("s-0002", {"total_amount": "0.00"})["total_amount"] == totals_after
+
+
+def test_r51_the_first_void_that_finds_its_invoice_counts():
+    terms = product(recurring_charges=[charge("30")])
+    void = {"fact": "void", "invoice_id": "s-0001"}
+    facts = [
+        {**void, "mode": "waive", "received_at": "2026-01-15T00:00:00Z"},
+        {**void, "mode": "reissue", "received_at": "2026-02-10T00:00:00Z"},
+        {**void, "mode": "waive", "received_at": "2026-02-11T00:00:00Z"},
+    ]
+    invoices = rated(terms, [subscription(expires_at="2026-01-31")], facts=facts)
+
+    assert invoices["s-0001"]["status"] == "void"
+    assert totals(invoices, "s-0002") == ["30.00"]
 
 
 def test_r41_after_a_plan_change_both_subscriptions_charge_a_value():

@@ -63,7 +63,6 @@ final as (
         invoiced.unpriced_event_count,
         invoiced.previous_quantity,
         invoiced.previous_amount,
-        invoiced.previous_ordinal,
         invoiced.adjusts_invoice_id
     from invoiced
     left outer join usage

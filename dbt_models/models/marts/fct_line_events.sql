@@ -11,7 +11,6 @@ lines as (
         subscription_id,
         period_ordinal,
         closing_ordinal,
-        previous_ordinal,
         charged_kind,
         coalesce(metric_key, element, rule_key) as item_key,
         case when element is not null then {{ ascii_lower(trimmed('element_value')) }} end
@@ -19,6 +18,8 @@ lines as (
     from {{ ref('fct_invoice_lines') }}
     where kind in ('usage', 'element_fee', 'rule', 'adjustment')
 ),
+
+spans as (select * from {{ ref('int_invoices__line_spans') }}),
 
 rated_events as (
     select
@@ -74,6 +75,14 @@ final as (
         changes.quantity::decimal(25, 12) as quantity,
         changes.rule_amount::decimal(37, 18) as rule_amount
     from lines
+    inner join spans
+        on
+            lines.subscription_id = spans.subscription_id
+            and lines.period_ordinal = spans.period_ordinal
+            and lines.closing_ordinal = spans.closing_ordinal
+            and lines.charged_kind = spans.charged_kind
+            and lines.item_key = spans.item_key
+            and lines.match_value is not distinct from spans.match_value
     inner join changes
         on
             lines.subscription_id = changes.subscription_id
@@ -81,11 +90,8 @@ final as (
             and lines.charged_kind = changes.kind
             and lines.item_key = changes.item_key
             and lines.match_value is not distinct from changes.match_value
-            and lines.closing_ordinal >= changes.closing_ordinal
-            and (
-                lines.previous_ordinal is null
-                or lines.previous_ordinal < changes.closing_ordinal
-            )
+            and spans.until_ordinal >= changes.closing_ordinal
+            and (spans.from_ordinal is null or spans.from_ordinal < changes.closing_ordinal)
 )
 
 select * from final

@@ -1,3 +1,7 @@
+{#
+    A value's first occurrence is that among the events of the closing that first billed it (R41): a
+    fee that is out stays with its credential, also when an earlier event of another comes late.
+#}
 with
 
 closed as (

@@ -27,7 +27,7 @@ final as (
         counted.fate,
         counted.reason,
         counted.event_count,
-        costs.cost_amount::decimal(25, 12) as cost_amount
+        costs.cost_amount::decimal(36, 12) as cost_amount
     from counted
     left outer join costs
         on

@@ -48,7 +48,7 @@ summed as (
         revenue.currency,
         sum(revenue.invoiced_amount)::decimal(28, 4) as invoiced_amount,
         sum(revenue.accrued_amount)::decimal(28, 4) as accrued_amount,
-        coalesce(sum(costs.cost_amount), 0)::decimal(25, 12) as cost_amount
+        coalesce(sum(costs.cost_amount), 0)::decimal(36, 12) as cost_amount
     from revenue
     left outer join costs
         on
@@ -69,7 +69,7 @@ final as (
         *,
         case
             when currency = 'USD'
-                then (invoiced_amount + accrued_amount - cost_amount)::decimal(25, 12)
+                then (invoiced_amount + accrued_amount - cost_amount)::decimal(36, 12)
         end as margin_amount
     from summed
 )

@@ -53,6 +53,16 @@ events_by_line as (
     group by invoice_line_id
 ),
 
+as_metered as (
+    select
+        subscription_id,
+        metric_key,
+        period_ordinal
+    from usage
+    group by subscription_id, metric_key, period_ordinal
+    having bool_and(quantity = metered_quantity)
+),
+
 usage_by_subscription as (
     select
         subscription_id,
@@ -163,6 +173,21 @@ items as (
     where lines.kind = 'usage' and lines.aggregation in ('sum', 'count', 'match_value')
     union all
     select
+        'events_aggregate_to_their_line' as reconciliation,
+        lines.metric_key as unit,
+        lines.invoice_line_id as item_id,
+        lines.quantity as left_amount,
+        events_by_line.quantity as right_amount
+    from lines
+    inner join as_metered
+        on
+            lines.subscription_id = as_metered.subscription_id
+            and lines.metric_key = as_metered.metric_key
+            and lines.period_ordinal = as_metered.period_ordinal
+    left outer join events_by_line on lines.invoice_line_id = events_by_line.invoice_line_id
+    where lines.kind = 'adjustment' and lines.aggregation in ('sum', 'count', 'match_value')
+    union all
+    select
         'usage_aggregates_from_its_events' as reconciliation,
         usage.metric_key as unit,
         concat_ws(
@@ -176,7 +201,8 @@ items as (
             when usage.aggregation = 'average'
                 then
                     (
-                        usage.metered_quantity * standing_events.event_count::decimal(12, 0)
+                        usage.metered_quantity::decimal(25, 12)
+                        * standing_events.event_count::decimal(12, 0)
                     )::decimal(28, 3)
             else usage.metered_quantity
         end as left_amount,

@@ -11,7 +11,7 @@ final as (
         item_key,
         reason,
         count(*) as event_count,
-        sum(quantity)::decimal(25, 12) as quantity,
+        sum(quantity)::decimal(36, 12) as quantity,
         min(event_key) as example_event_key
     from unbilled
     group by subscription_id, period_ordinal, item_key, reason

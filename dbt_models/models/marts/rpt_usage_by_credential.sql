@@ -24,7 +24,7 @@ summed as (
         metric_names.metric_name,
         events.credential_name,
         count(*) as event_count,
-        sum(rated_events.quantity)::decimal(25, 12) as quantity
+        sum(rated_events.quantity)::decimal(36, 12) as quantity
     from rated_events
     inner join events on rated_events.event_key = events.event_key
     inner join metric_names

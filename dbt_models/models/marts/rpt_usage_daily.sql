@@ -14,7 +14,7 @@ daily as (
         status,
         count(*) as event_count,
         sum(coalesce(input_tokens, 0) + coalesce(output_tokens, 0))::bigint as total_tokens,
-        sum(cost_amount)::decimal(25, 12) as cost_amount,
+        sum(cost_amount)::decimal(36, 12) as cost_amount,
         count(*) filter (where cost_origin in ('unpriced', 'unreadable')) as unpriced_event_count
     from events
     group by

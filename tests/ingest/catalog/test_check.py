@@ -8,6 +8,7 @@ from ingest.catalog.check import check_catalog
 from ingest.catalog.problems import CatalogError
 
 Edit = Callable[[str, str, str], None]
+SETUP_FEE = "  setup_fee: {amount: 50, per: subscription, bill: immediate}\n"
 BROKEN = Path(__file__).parent / "broken.txt"
 
 
@@ -51,6 +52,32 @@ def test_a_broken_catalogue_is_answered_to_the_letter(
 ) -> None:
     edit(case.file, "".join(case.old), "".join(case.new))
     assert answer(catalog) == case.answer
+
+
+@pytest.mark.parametrize(
+    "later",
+    [
+        "bo,,regions,1.0.0,2026-02-01,2026-03-31,,true,,,,,2026-01-31T00:00:00Z",
+        "bo,,regions,1.0.0,2026-02-01,2026-04-30,,,,,,,2026-02-10T00:00:00Z",
+    ],
+    ids=["before it begins", "its end"],
+)
+def test_a_later_row_may_change_a_subscription(catalog: Path, edit: Edit, later: str) -> None:
+    row = "sub-2,Regions for Bo,bo,,regions,1.0.0,2026-02-01,2026-03-31,,,,,,,\n"
+    edit("subscriptions.csv", row, f"{row}sub-2,Regions for Bo,{later}\n")
+    assert len(check_catalog(catalog).subscriptions) == 6
+
+
+def test_a_setup_fee_is_invoiced_when_the_subscription_is_entered(
+    catalog: Path, edit: Edit
+) -> None:
+    edit("products/regions.yaml", "  element_fees:", f"{SETUP_FEE}  element_fees:")
+    row = "sub-2,Regions for Bo,bo,,regions,1.0.0,2026-02-01,2026-03-31,,,,,,,\n"
+    edit(
+        "subscriptions.csv", row, f"{row}{row.replace('bo,,', 'anna,,')[:-1]}2026-01-20T00:00:00Z\n"
+    )
+    (line,) = answer(catalog)
+    assert line.startswith("subscriptions.csv:4:3: subscriber_id: is another one on line 3")
 
 
 def test_a_catalogue_in_order_is_returned_whole(catalog: Path) -> None:

@@ -3,14 +3,21 @@ with
 
 credentials as (select * from {{ ref('stg_catalog__credentials') }}),
 
+dated as (
+    select
+        *,
+        min(recorded_at) over (partition by credential_key, subscription_id) as first_recorded_at
+    from credentials
+),
+
 latest as (
     select
         {{ surrogate_key(['credential_key', 'subscription_id']) }} as credential_id,
         credential_key,
         credential_name,
         subscription_id,
-        min(recorded_at) over (partition by credential_key, subscription_id) as recorded_at
-    from credentials
+        first_recorded_at as recorded_at
+    from dated
     qualify row_number() over (
         partition by credential_key, subscription_id
         order by valid_from desc, recorded_at desc, row_hash asc

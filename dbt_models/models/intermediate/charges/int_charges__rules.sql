@@ -1,7 +1,8 @@
 {#
     The transactions that a pricing rule prices: summed exactly, rounded once a rule and period. A line
     has the name and note of the last version in force in the period, as far as it was recorded by the
-    period's cut-off, like the price (R40).
+    period's cut-off, like the price. Where an end that cut the period was taken back, the period goes
+    on, and so do its versions, up to the cut-off of the whole (R40).
 #}
 with
 
@@ -34,7 +35,6 @@ named as (
                     periods.period_ended_at > rules.valid_from
                     and {{ recorded_by('rules.recorded_at', 'periods') }}
                 )
-                -- After an end that was taken back the period goes on.
                 or (
                     periods.period_ended_at <= rules.valid_from
                     and periods.full_ended_at > rules.valid_from

@@ -16,9 +16,8 @@ licensed as (
 charges as (select * from {{ ref('stg_catalog__one_time_charges') }}),
 
 voids as (
-    select * from {{ ref('stg_metering__facts') }}
-    where fact = 'void'
-    qualify row_number() over (partition by invoice_id order by known_at, fact_id) = 1
+    select * from {{ ref('int_voids__judged') }}
+    where reason is null and mode = 'waive'
 ),
 
 setups as (
@@ -48,10 +47,8 @@ setups as (
             and closings.closing_ordinal = case when licensed.has_setup_invoice then -1 else 1 end
     left outer join voids
         on
-            {{ invoice_id('closings.subscription_id', 'closings.closing_ordinal') }}
-            = voids.invoice_id
-            and closings.cut_off_at <= voids.known_at
-            and voids.mode = 'waive'
+            closings.subscription_id = voids.subscription_id
+            and closings.closing_ordinal = voids.closing_ordinal
 ),
 
 planned as (
@@ -88,9 +85,9 @@ planned as (
         setup_fee_amount as full_amount,
         voided_at,
         client_key,
-        row_number() over (
+        (row_number() over (
             partition by client_key order by due_at, recorded_at, subscription_id
-        ) as place
+        ))::int as place
     from setups
 )
 

@@ -2,7 +2,8 @@
     One row per invoice that is out and what is due on it (R43). A negative total is a credit of the
     payer in that currency from the cut-off of its invoice on; each later one uses, at its own cut-off,
     what is left of it, and what is due then stays. A void undoes what its invoice did to the
-    balance, from when it was known: below zero if that credit is used up already.
+    balance, from when it was known: below zero if that credit is used up already. Nothing is due on it
+    any more; payable is what was, and may have been paid.
 #}
 with
 
@@ -105,18 +106,13 @@ balances as (
     cross join lateral {{ numbered('ledgers.balances', 'balance') }} as numbered
 ),
 
-balanced as (
+valued as (
     select
         invoices.invoice_id,
         invoices.status = 'void' as is_void,
-        case
-            when invoices.status = 'void' or invoices.total_amount < 0 then 0
-            else coalesce(balances.used_amount, 0)
-        end::decimal(28, 4) as applied_credit_amount,
-        case
-            when invoices.status = 'void' or invoices.total_amount < 0 then 0
-            else invoices.total_amount - coalesce(balances.used_amount, 0)
-        end::decimal(28, 4) as due_amount
+        case when invoices.total_amount < 0 then 0 else coalesce(balances.used_amount, 0) end
+            as used_amount,
+        greatest(invoices.total_amount, 0) as charged_amount
     from invoices
     left outer join with_invoice
         on
@@ -127,6 +123,17 @@ balanced as (
             with_invoice.payer_key = balances.payer_key
             and with_invoice.currency = balances.currency
             and with_invoice.place = balances.place
+),
+
+balanced as (
+    select
+        invoice_id,
+        is_void,
+        case when is_void then 0 else used_amount end::decimal(28, 4) as applied_credit_amount,
+        case when is_void then 0 else charged_amount - used_amount end::decimal(28, 4)
+            as due_amount,
+        (charged_amount - used_amount)::decimal(28, 4) as payable_amount
+    from valued
 )
 
 select * from balanced

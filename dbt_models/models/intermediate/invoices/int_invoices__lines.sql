@@ -20,7 +20,7 @@ closings as (select * from {{ ref('int_closings__scheduled') }}),
 closing_ends as (select * from {{ ref('int_closings__ended') }}),
 
 later_charges as (
-    select * from adjusted
+    select * {{ without(['previous_ordinal']) }} from adjusted
     union all
     select * from reissued
 ),
@@ -43,9 +43,8 @@ later_lines as (
         sum(amount)::decimal(28, 4) as amount,
         max(usage_quantity) as usage_quantity,
         max(usage_event_count) as usage_event_count,
-        max(previous_quantity) as previous_quantity,
-        min(previous_amount) as previous_amount,
-        min(previous_ordinal) as previous_ordinal
+        sum(previous_quantity)::decimal(25, 12) as previous_quantity,
+        sum(previous_amount)::decimal(28, 4) as previous_amount
     from later_charges
     group by
         subscription_id,
@@ -126,7 +125,6 @@ lines as (
         unpriced_event_count,
         {{ null_of('decimal(25, 12)') }} as previous_quantity,
         {{ null_of('decimal(28, 4)') }} as previous_amount,
-        {{ null_of('int') }} as previous_ordinal,
         {{ null_of('string') }} as adjusts_invoice_id
     from charges
     union all
@@ -159,7 +157,6 @@ lines as (
         {{ null_of('bigint') }} as unpriced_event_count,
         previous_quantity,
         previous_amount,
-        previous_ordinal,
         adjusts_invoice_id
     from named_lines
 ),

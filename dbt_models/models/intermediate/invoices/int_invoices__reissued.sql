@@ -1,6 +1,7 @@
 {#
     One row per thing of a voided invoice that is to be billed again, on each closing that has to
-    (R51): the amounts of its lines, added up. What it billed again itself is that of an earlier one.
+    (R51): the amounts of its lines, added up, which count as billed no more. What it billed again itself
+    is that of an earlier one.
 #}
 with
 
@@ -52,7 +53,6 @@ reissued as (
         billed.period_ordinal,
         voided.reissued_ordinal as closing_ordinal,
         billed.billed_ordinal,
-        voided.closing_ordinal as previous_ordinal,
         'adjustment' as kind,
         billed.adjusted_kind,
         billed.item_key,
@@ -64,8 +64,9 @@ reissued as (
         sum(billed.amount)::decimal(28, 4) as amount,
         {{ null_of('decimal(25, 12)') }} as usage_quantity,
         {{ null_of('bigint') }} as usage_event_count,
-        {{ null_of('decimal(25, 12)') }} as previous_quantity,
-        0::decimal(28, 4) as previous_amount
+        case when billed.adjusted_kind = 'usage' then -sum(billed.quantity) end::decimal(25, 12)
+            as previous_quantity,
+        (-sum(billed.amount))::decimal(28, 4) as previous_amount
     from billed
     inner join voided
         on
@@ -77,7 +78,6 @@ reissued as (
         billed.period_ordinal,
         voided.reissued_ordinal,
         billed.billed_ordinal,
-        voided.closing_ordinal,
         billed.adjusted_kind,
         billed.item_key,
         billed.element_value

@@ -1,32 +1,13 @@
 {# One row per voided invoice: when that was known, and the closing that bills it again, if any. #}
 with
 
-voids as (
-    select * from {{ ref('stg_metering__facts') }}
-    where fact = 'void'
+named as (
+    select * {{ without(['fact_id', 'reason']) }}
+    from {{ ref('int_voids__judged') }}
+    where reason is null
 ),
 
 closings as (select * from {{ ref('int_closings__scheduled') }}),
-
-first_voids as (
-    select * from voids
-    qualify row_number() over (partition by invoice_id order by known_at, fact_id) = 1
-),
-
-named as (
-    select
-        closings.subscription_id,
-        closings.closing_ordinal,
-        first_voids.invoice_id,
-        first_voids.mode,
-        first_voids.known_at
-    from first_voids
-    inner join closings
-        on
-            first_voids.invoice_id
-            = {{ invoice_id('closings.subscription_id', 'closings.closing_ordinal') }}
-            and first_voids.known_at >= closings.cut_off_at
-),
 
 next_closings as (
     select

@@ -1,7 +1,7 @@
 {#
     One row per refund, and why it does not count where it does not: its invoice is not out, it has
-    digits that the currency has not, or more would be given back than was paid. Of an invoice that is
-    void now, at most its total was paid.
+    digits that the currency has not, or with those before it that count more would be given back than
+    was paid. Of an invoice that is void now that is what was due before.
 #}
 with
 
@@ -19,59 +19,70 @@ balanced as (select * from {{ ref('int_invoices__balanced') }}),
 
 paid as (select * from {{ ref('int_invoices__paid') }}),
 
-with_payment as (
+checked as (
     select
         refunds.fact_id,
         refunds.invoice_id,
         refunds.amount,
         refunds.refunded_at,
         refunds.known_at,
-        invoices.minor_unit,
-        invoices.invoice_id is not null as is_out,
+        case when paid.paid_at is null then 0 else balanced.payable_amount end as paid_amount,
         case
-            when paid.paid_at is null then 0
-            when balanced.is_void then invoices.total_amount
-            else balanced.due_amount
-        end as paid_amount
+            when invoices.invoice_id is null then 'no_such_invoice'
+            when
+                refunds.amount
+                <> {{ rounded_to_minor_unit('refunds.amount', 'invoices.minor_unit') }}
+                then 'not_of_currency'
+        end as own_reason
     from refunds
     left outer join invoices on refunds.invoice_id = invoices.invoice_id
     left outer join balanced on refunds.invoice_id = balanced.invoice_id
     left outer join paid on refunds.invoice_id = paid.invoice_id
 ),
 
-checked as (
+placed as (
     select
         *,
-        case
-            when not is_out then 'no_such_invoice'
-            when amount <> {{ rounded_to_minor_unit('amount', 'minor_unit') }}
-                then 'not_of_currency'
-            when amount > paid_amount then 'more_than_paid'
-        end as own_reason
-    from with_payment
+        (row_number() over (
+            partition by invoice_id order by known_at, refunded_at, fact_id
+        ))::int as place
+    from checked
+    where own_reason is null
 ),
 
 summed as (
     select
-        *,
-        sum(case when own_reason is null then amount else 0 end) over (
-            partition by invoice_id order by known_at, refunded_at, fact_id
-        ) as refunded_so_far
-    from checked
+        invoice_id,
+        {{ accumulated(
+            ['place', 'amount', 'paid_amount'],
+            '0::decimal(28, 4)',
+            "(case
+                when " ~ item('earlier', '-1') ~ " + entry.amount <= entry.paid_amount
+                    then " ~ item('earlier', '-1') ~ " + entry.amount
+                else " ~ item('earlier', '-1') ~ "
+            end)::decimal(28, 4)"
+        ) }} as refunded_amounts
+    from placed
+    group by invoice_id
 ),
 
 judged as (
     select
-        fact_id,
-        invoice_id,
-        amount,
-        refunded_at,
-        known_at,
+        checked.fact_id,
+        checked.invoice_id,
+        checked.amount,
+        checked.refunded_at,
+        checked.known_at,
         case
-            when own_reason is not null then own_reason
-            when refunded_so_far > paid_amount then 'more_than_paid'
+            when checked.own_reason is not null then checked.own_reason
+            when
+                {{ item('summed.refunded_amounts', 'placed.place') }} + checked.amount
+                > checked.paid_amount
+                then 'more_than_paid'
         end as reason
-    from summed
+    from checked
+    left outer join placed on checked.fact_id = placed.fact_id
+    left outer join summed on placed.invoice_id = summed.invoice_id
 )
 
 select * from judged

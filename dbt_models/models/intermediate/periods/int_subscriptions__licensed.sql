@@ -1,64 +1,61 @@
 {#
     One row per subscription, and whether it has a setup fee that is invoiced and paid before it is
     live. Of several subscriptions of one client and product the one whose fee is due first pays a fee
-    per client; once its invoice is known to be void it passes on (R46). A fee with the first invoice is
-    due when the first period closes.
+    per client; once its invoice is known to be waived it passes on (R46).
 #}
 with
 
 agreed as (select * from {{ ref('int_subscriptions__agreed') }}),
 
+due as (select * from {{ ref('int_setups__due') }}),
+
+answered as (select * from {{ ref('int_setups__answered') }}),
+
 voids as (
-    select
-        invoice_id,
-        min(known_at) as known_at
-    from {{ ref('stg_metering__facts') }}
-    where fact = 'void' and mode = 'waive'
-    group by invoice_id
+    select * from {{ ref('stg_metering__facts') }}
+    where fact = 'void'
 ),
 
-anchored as (
+first_voids as (
     select
-        *,
-        {{ trial_end('started_at') }} as anchor_at
-    from agreed
-    where setup_fee_paid_per = 'client'
+        due.subscription_id,
+        voids.mode,
+        voids.known_at
+    from due
+    inner join voids
+        on
+            {{ invoice_id('due.subscription_id', 1) }} = voids.invoice_id
+            and due.due_at <= voids.known_at
+    where due.setup_fee_bill = 'first_invoice'
+    qualify row_number() over (
+        partition by due.subscription_id order by voids.known_at, voids.fact_id
+    ) = 1
 ),
 
-based as (
+waived as (
     select
-        *,
-        {{ period_base('anchor_at') }} as base_local
-    from anchored
-),
-
-due as (
+        subscription_id,
+        known_at as waived_at
+    from first_voids
+    where mode = 'waive'
+    union all
     select
-        *,
-        case setup_fee_bill
-            when 'immediate' then recorded_at
-            else greatest(
-                {{ period_boundary('1') }} + grace_seconds * interval '1' second, recorded_at
-            )
-        end as due_at
-    from based
+        subscription_id,
+        waived_at
+    from answered
+    where waived_at is not null
 ),
 
 placed as (
     select
         due.*,
-        voids.known_at as voided_at,
+        waived.waived_at,
         row_number() over (
             partition by due.payer_key, due.product_key
             order by due.due_at, due.recorded_at, due.subscription_id
         ) as place
     from due
-    left outer join voids
-        on
-            {{ invoice_id(
-                'due.subscription_id', "case due.setup_fee_bill when 'immediate' then -1 else 1 end"
-            ) }}
-            = voids.invoice_id
+    left outer join waived on due.subscription_id = waived.subscription_id
 ),
 
 paid_by_another as (
@@ -69,7 +66,7 @@ paid_by_another as (
             placed.payer_key = earlier.payer_key
             and placed.product_key = earlier.product_key
             and placed.place > earlier.place
-            and (earlier.voided_at is null or placed.recorded_at < earlier.voided_at)
+            and (earlier.waived_at is null or placed.recorded_at < earlier.waived_at)
 ),
 
 licensed as (

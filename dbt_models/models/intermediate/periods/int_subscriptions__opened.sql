@@ -1,40 +1,32 @@
 {#
     One row per subscription that is or will be live: from when, since when that is known, and the
-    grid of its periods. An immediate setup fee has to be paid first: the subscription is live from
-    then on, and its trial and anchor start there (R46). A change of plan at the period's end begins with a boundary of the subscription
-    that it replaces (R44).
+    grid of its periods. An immediate setup fee has to be paid first, or waived: the subscription is
+    live from then on, and its trial and anchor start there (R46). A change of plan at the period's end
+    begins with a boundary of the subscription that it replaces (R44).
 #}
 with
 
 licensed as (select * from {{ ref('int_subscriptions__licensed') }}),
 
-payments as (
-    select
-        invoice_id,
-        min_by(paid_at, (known_at, paid_at)) as paid_at,
-        min(known_at) as known_at
-    from {{ ref('stg_metering__facts') }}
-    where fact = 'payment' and status = 'paid'
-    group by invoice_id
-),
+answered as (select * from {{ ref('int_setups__answered') }}),
 
 paid as (
     select
         licensed.*,
         case
-            when licensed.has_setup_invoice then greatest(licensed.started_at, payments.paid_at)
+            when licensed.has_setup_invoice then greatest(licensed.started_at, answered.paid_at)
             else licensed.started_at
         end as paid_start_at,
         case
-            when licensed.has_setup_invoice then greatest(licensed.recorded_at, payments.known_at)
+            when licensed.has_setup_invoice then greatest(licensed.recorded_at, answered.known_at)
             else licensed.recorded_at
         end as opened_known_at
     from licensed
-    left outer join payments
+    left outer join answered
         on
             licensed.has_setup_invoice
-            and {{ invoice_id('licensed.subscription_id', -1) }} = payments.invoice_id
-    where not licensed.has_setup_invoice or payments.paid_at is not null
+            and licensed.subscription_id = answered.subscription_id
+    where not licensed.has_setup_invoice or answered.paid_at is not null
 ),
 
 anchored as (

@@ -2,7 +2,7 @@
     One row per content of an AI event and terms that bill its cost: the cost in the currency of the
     product, by the rate of the day that the event occurred, chosen as a price is: among those
     recorded by the cut-off of its period, else the first recorded later (R37). Without a rate there
-    is no cost: it is held and reported.
+    is no cost, nor where it is too large for a bill: it is held and reported.
 #}
 with
 
@@ -83,9 +83,9 @@ exchanged as (
         owed.terms_id,
         case
             when owed.currency = 'USD' then owed.cost_amount
-            else
-                (owed.cost_amount::decimal(19, 12) * converted.per_usd::decimal(18, 12))
+            else {{ exchanged_cost('owed.cost_amount', 'converted.per_usd') }}
         end::decimal(25, 12) as cost_amount,
+        owed.currency = 'USD' or converted.per_usd is not null as is_rate_known,
         greatest(owed.cost_known_at, converted.recorded_at) as cost_known_at
     from owed
     left outer join converted

@@ -19,6 +19,7 @@ counted as (
     select
         event_version_id,
         known_from,
+        count(subscription_id) as claim_count,
         count(*) filter (where is_live) as live_count,
         count(*) filter (where is_live and has_source) as usable_count,
         count(*) filter (where is_live and has_source and is_product_named) as named_count,
@@ -47,30 +48,10 @@ chosen as (
         )
 ),
 
-unclaimed as (
-    select
-        events.event_version_id,
-        events.known_from
-    from events
-    anti join counted
-        on
-            events.event_version_id = counted.event_version_id
-            and events.known_from = counted.known_from
-),
-
-instants as (
-    select
-        event_version_id,
-        known_from
-    from counted
-    union all
-    select * from unclaimed
-),
-
 told as (
     select
-        instants.event_version_id,
-        instants.known_from,
+        counted.event_version_id,
+        counted.known_from,
         events.event_key,
         events.source_id,
         events.event_id,
@@ -86,21 +67,17 @@ told as (
             when counted.usable_count > 1 then 'ambiguous'
             when counted.live_count > 0 then 'source_not_in_product'
             when counted.is_pending then 'pending_payment'
-            when counted.event_version_id is not null then 'no_live_subscription'
+            when counted.claim_count > 0 then 'no_live_subscription'
             when identified.event_version_id is null then 'no_subscriber'
             when product_names.product_name is null then 'no_product'
             else 'no_live_subscription'
         end as status
-    from instants
-    inner join events on instants.event_version_id = events.event_version_id
+    from counted
+    inner join events on counted.event_version_id = events.event_version_id
     left outer join chosen
         on
-            instants.event_version_id = chosen.event_version_id
-            and instants.known_from = chosen.known_from
-    left outer join counted
-        on
-            instants.event_version_id = counted.event_version_id
-            and instants.known_from = counted.known_from
+            counted.event_version_id = chosen.event_version_id
+            and counted.known_from = chosen.known_from
     left outer join identified on events.event_version_id = identified.event_version_id
     left outer join product_names on events.product_name = product_names.product_name
 ),

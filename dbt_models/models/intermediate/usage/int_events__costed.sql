@@ -4,7 +4,8 @@
     before the public list. It is chosen among those recorded by the cut-off of the event's period, or
     by when a late event became known; if there was none, the first recorded later counts. So a later
     price never changes a cost that an invoice has used (R1). Without a price the cost is null, never
-    0. Tokens cost nothing by themselves where the sender bills by another unit.
+    0, and so is one too large for a bill. Tokens cost nothing by themselves where the sender bills by
+    another unit, nor where one kind of them is priced by unit and another is not.
 #}
 with
 
@@ -83,14 +84,10 @@ offered as (
         prices.above_input_tokens,
         prices.recorded_at <= tokens.known_at
         or coalesce(prices.recorded_at < tokens.cut_off_at, false) as is_in_time,
-        (
-            {{ token_cost('tokens.input_tokens', 'prices.usd_per_input_token') }}
-            + {{ token_cost('tokens.cache_read_tokens', 'prices.usd_per_cache_read_token') }}
-            + {{ token_cost(
-                'tokens.cache_creation_tokens', 'prices.usd_per_cache_creation_token'
-            ) }}
-            + {{ token_cost('tokens.output_tokens', 'prices.usd_per_output_token') }}
-        )::decimal(25, 12) as cost_amount,
+        {{ token_cost('tokens.input_tokens', 'prices.usd_per_input_token') }}
+        + {{ token_cost('tokens.cache_read_tokens', 'prices.usd_per_cache_read_token') }}
+        + {{ token_cost('tokens.cache_creation_tokens', 'prices.usd_per_cache_creation_token') }}
+        + {{ token_cost('tokens.output_tokens', 'prices.usd_per_output_token') }} as cost_amount,
         greatest(tokens.known_at, prices.recorded_at) as known_at
     from tokens
     inner join prices
@@ -115,7 +112,17 @@ offered as (
                     )
                 )
             )
-    where tokens.sent_cost is null and tokens.is_by_token
+    left outer join by_unit on tokens.event_version_id = by_unit.event_version_id
+    where
+        tokens.sent_cost is null
+        and tokens.is_by_token
+        and not coalesce(by_unit.are_tokens_claimed_in_time, false)
+        and (
+            by_unit.tokens_claimed_at is null
+            or prices.recorded_at < by_unit.tokens_claimed_at
+            or prices.recorded_at <= tokens.known_at
+            or coalesce(prices.recorded_at < tokens.cut_off_at, false)
+        )
     union all
     select
         event_version_id,
@@ -129,6 +136,7 @@ offered as (
         cost_amount,
         known_at
     from by_unit
+    where cost_amount is not null
 ),
 
 priced as (
@@ -154,10 +162,13 @@ costed as (
         tokens.model,
         tokens.input_tokens,
         tokens.output_tokens,
-        coalesce(tokens.sent_cost, priced.cost_amount) as cost_amount,
+        case
+            when tokens.sent_cost is not null then tokens.sent_cost
+            when {{ fits_a_bill('priced.cost_amount') }} then priced.cost_amount
+        end::decimal(25, 12) as cost_amount,
         case
             when tokens.sent_cost is not null then 'sent'
-            when priced.cost_amount is not null then priced.origin
+            when {{ fits_a_bill('priced.cost_amount') }} then priced.origin
             when tokens.is_by_unit then 'unpriced'
             when
                 tokens.input_tokens + tokens.output_tokens + tokens.cache_read_tokens

@@ -1,15 +1,19 @@
 {#
     One row per content of an AI event whose images, seconds, characters, tokens or credits have a
-    price of the deployment's own, with its cost in USD. The event's billingUnit says what is counted;
+    price of the deployment's own, with its cost in USD, and since when prices of units claim its
+    tokens: from the first that one of its kinds of tokens has, no other price is theirs. The event's billingUnit says what is counted;
     without one, the first family of units that has a price. Every quantity of it must be readable and
     priced, else there is no cost. Prices are chosen as those of tokens are: among what was recorded
     by the cut-off of the event's period, or by when it became known; else the first recorded later.
+    Tokens read from a cache are within the input of some providers, and beside it of the others.
 #}
 with
 
 prices as (select * from {{ ref('stg_prices__unit_prices') }}),
 
 units as (select * from {{ ref('price_units') }}),
+
+providers as (select * from {{ ref('ai_providers') }}),
 
 families as (
     select distinct
@@ -52,9 +56,12 @@ priceable as (
         events.elements,
         events.element_numbers,
         nullif(events.billing_unit, '') as billing_unit,
+        coalesce(providers.input_includes_cache_reads, false) as input_includes_cache_reads,
         periods.cut_off_at
     from events
     semi join prices on events.provider = prices.provider and events.model = prices.model
+    left outer join providers
+        on translate({{ ascii_lower('events.provider') }}, ' .-_', '') = providers.provider
     left outer join attributed on events.event_version_id = attributed.event_version_id
     left outer join periods
         on
@@ -84,7 +91,11 @@ measured as (
         on
             families.family = billing_units.family
             and priceable.billing_unit = billing_units.billing_unit
-    where priceable.billing_unit is null or billing_units.family is not null
+    where
+        (priceable.billing_unit is null or billing_units.family is not null)
+        and not (
+            priceable.input_includes_cache_reads and families.element = 'cacheReadTokenCount'
+        )
 ),
 
 offered as (
@@ -176,6 +187,33 @@ priced as (
             case when not is_in_time then recorded_at end asc nulls first,
             family_order asc
     ) = 1
+),
+
+claimed as (
+    select
+        offered.event_version_id,
+        bool_or(offered.is_in_time) as are_tokens_claimed_in_time,
+        min(offered.recorded_at) as tokens_claimed_at
+    from offered
+    inner join measured
+        on
+            offered.event_version_id = measured.event_version_id
+            and offered.element = measured.element
+    where measured.family = 'token' and coalesce(measured.quantity > 0, true)
+    group by offered.event_version_id
+),
+
+priced_or_claimed as (
+    select
+        coalesce(priced.event_version_id, claimed.event_version_id) as event_version_id,
+        priced.is_in_time,
+        priced.recorded_at,
+        priced.cost_amount,
+        priced.known_at,
+        coalesce(claimed.are_tokens_claimed_in_time, false) as are_tokens_claimed_in_time,
+        claimed.tokens_claimed_at
+    from priced
+    full outer join claimed on priced.event_version_id = claimed.event_version_id
 )
 
-select * from priced
+select * from priced_or_claimed

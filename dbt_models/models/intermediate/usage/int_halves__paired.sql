@@ -46,17 +46,42 @@ ranked as (
         *,
         row_number() over (
             partition by event_id, source_id order by known_at, response_source_id
-        ) as response_rank,
-        row_number() over (
-            partition by event_id, response_source_id order by known_at, source_id
-        ) as request_rank
+        ) as response_rank
     from fitting
 ),
 
-paired as (
-    select * {{ without(['response_source_id', 'response_rank', 'request_rank']) }}
+complete_first as (
+    select * {{ without(['response_rank']) }}
     from ranked
-    where response_rank = 1 and request_rank = 1
+    where response_rank = 1
+    qualify row_number() over (
+        partition by event_id, response_source_id order by known_at, source_id
+    ) = 1
+),
+
+-- The response of any source that came first for a request may have gone to another.
+left_over as (
+    select fitting.*
+    from fitting
+    anti join complete_first as by_request
+        on
+            fitting.event_id = by_request.event_id
+            and fitting.source_id = by_request.source_id
+    anti join complete_first as by_response
+        on
+            fitting.event_id = by_response.event_id
+            and fitting.response_source_id = by_response.response_source_id
+),
+
+unioned as (
+    select * from complete_first
+    union all
+    select * from left_over
+),
+
+paired as (
+    select * {{ without(['response_source_id']) }}
+    from unioned
 )
 
 select * from paired

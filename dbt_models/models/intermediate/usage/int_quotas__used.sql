@@ -48,7 +48,7 @@ metered as (
                 else usage.metered_quantity
             end,
             0
-        )::decimal(25, 12) as used_quantity
+        )::decimal(36, 12) as used_quantity
     from periods
     inner join quotas on periods.terms_id = quotas.terms_id
     left outer join transactions
@@ -69,7 +69,7 @@ used as (
         case
             when effect = 'block' and used_quantity > units then used_quantity - units
             else 0
-        end::decimal(25, 12) as leaked_quantity
+        end::decimal(36, 12) as leaked_quantity
     from metered
 )
 

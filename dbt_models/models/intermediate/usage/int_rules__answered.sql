@@ -1,7 +1,8 @@
 {#
     One row per content of a billable event and pricing rule in force when it occurred, as far as it
     was recorded by its period's cut-off: whether its condition holds, and the amount. Either is null
-    where the rule has no answer.
+    where the rule has no answer. What occurred after an end that was taken back is of the period that
+    goes on, so it is the cut-off of the whole that counts for it.
 #}
 with
 
@@ -33,7 +34,6 @@ events as (
         attributed.period_ordinal,
         periods.product_id,
         periods.opened_known_at,
-        -- What occurred after an end that was taken back is of the period that goes on.
         case
             when versions.occurred_at < periods.period_ended_at then periods.cut_off_at
             else periods.full_cut_off_at

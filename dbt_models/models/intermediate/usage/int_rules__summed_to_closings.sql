@@ -1,6 +1,7 @@
 {#
     One row per subscription, period, pricing rule and closing at which its sum changed: the exact sum
-    of the amounts of its transactions as known then (R40).
+    of the amounts of its transactions as known then (R40). One that is too large for a line is held:
+    nothing of it counts.
 #}
 with
 
@@ -42,13 +43,13 @@ changed as (
     group by subscription_id, period_ordinal, rule_key, closing_ordinal
 ),
 
-summed as (
+cumulated as (
     select
         subscription_id,
         period_ordinal,
         rule_key,
         closing_ordinal,
-        (sum(amount) over so_far)::decimal(37, 18) as amount,
+        (sum(amount) over so_far)::decimal(38, 18) as amount,
         (sum(event_count) over so_far)::bigint as event_count
     from changed
     window
@@ -57,6 +58,18 @@ summed as (
             order by closing_ordinal
             rows between unbounded preceding and current row
         )
+),
+
+summed as (
+    select
+        subscription_id,
+        period_ordinal,
+        rule_key,
+        closing_ordinal,
+        case when {{ fits_a_line('amount') }} then amount else 0 end::decimal(37, 18) as amount,
+        case when {{ fits_a_line('amount') }} then event_count else 0 end as event_count,
+        not {{ fits_a_line('amount') }} as is_too_large
+    from cumulated
 )
 
 select * from summed

@@ -1,7 +1,8 @@
 {#
     One row per instant at which what is known of an event's owner may have changed, and subscription
     that is claimed then by the first identifier that is known: whether it is live for the event and
-    its product takes the source. Most events have one such instant, when they became known.
+    its product takes the source. Where none is claimed any more, or yet, the instant stands without a
+    subscription. Most events have one such instant, when they became known.
 #}
 with
 
@@ -107,8 +108,8 @@ instants as (
 
 known as (
     select
+        instants.event_version_id,
         instants.known_from,
-        placed.event_version_id,
         placed.subscription_id,
         placed.precedence,
         placed.period_ordinal,
@@ -121,7 +122,7 @@ known as (
         placed.source_id,
         coalesce(placed.product_name = placed.period_product_name, false) as is_product_named
     from instants
-    inner join placed
+    left outer join placed
         on
             instants.event_version_id = placed.event_version_id
             and instants.known_from >= placed.claimed_from
@@ -153,8 +154,8 @@ judged as (
         first_known.known_from,
         first_known.subscription_id,
         max(first_known.period_ordinal) as period_ordinal,
-        bool_or(first_known.is_open and closed.subscription_id is null) as is_live,
-        bool_or(first_known.is_pending) as is_pending,
+        coalesce(bool_or(first_known.is_open and closed.subscription_id is null), false) as is_live,
+        coalesce(bool_or(first_known.is_pending), false) as is_pending,
         bool_or(product_sources.source_id is not null) as has_source,
         bool_or(first_known.is_product_named) as is_product_named
     from first_known

@@ -2,7 +2,8 @@
     One row per subscription, metric, period and closing at which its quantity may have changed: the
     quantity as known then. The period's own closing is always there, also without usage. What a quota
     on the metric stops is in metered_quantity and not in quantity; a cost is held as a whole until
-    every event has its exchange rate (R37), and less than nothing counts as nothing (R35). Above
+    every event has its exchange rate (R37), and so is what is too large for a bill; less than nothing
+    counts as nothing (R35). Above
     overage_bound the overage rate holds: the quota less the transactions that rules have replaced (R40).
 #}
 with
@@ -101,7 +102,7 @@ cumulated as (
         metric_key,
         period_ordinal,
         closing_ordinal,
-        (sum(quantity) over so_far)::decimal(25, 12) as quantity,
+        (sum(quantity) over so_far)::decimal(36, 12) as quantity,
         (sum(event_count) over so_far)::bigint as event_count,
         (sum(unpriced_count) over so_far)::bigint as unpriced_event_count,
         (sum(unexchanged_count) over so_far) > 0 as is_held,
@@ -176,11 +177,11 @@ metered as (
             when described.aggregation = 'average'
                 then
                     {{ divided(
-                        '(described.quantity * 1000000000000)::decimal(38, 0)',
+                        in_last_units('described.quantity'),
                         '(described.event_count::decimal(19, 0) * 1000000)::decimal(38, 0)'
                     ) }}::decimal(25, 0) * 0.000001
             else described.quantity
-        end::decimal(25, 12) as metered_quantity
+        end::decimal(36, 12) as metered_quantity
     from described
     left outer join standing
         on
@@ -190,12 +191,22 @@ metered as (
             and described.closing_ordinal = standing.closing_ordinal
 ),
 
+counted as (
+    select
+        *,
+        greatest(least(metered_quantity, block_units), 0) as counted_quantity
+    from metered
+),
+
 aggregated as (
     select
-        * {{ without(['block_units']) }},
-        case when is_held then 0 else greatest(least(metered_quantity, block_units), 0) end
-        ::decimal(25, 12) as quantity
-    from metered
+        * {{ without(['block_units', 'counted_quantity']) }},
+        case
+            when not is_held and {{ fits_a_bill('counted_quantity') }} then counted_quantity
+            else 0
+        end::decimal(25, 12) as quantity,
+        not {{ fits_a_bill('counted_quantity') }} as is_too_large
+    from counted
 )
 
 select * from aggregated

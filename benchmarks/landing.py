@@ -24,7 +24,8 @@ import duckdb
 from ingest.event import AiUsage, Event, Identity
 from ingest.lake import prepare
 from ingest.segment_landing import LINE_TYPES, land_segments
-from ingest.segments import Batch, SegmentWriter, sealed
+from ingest.segment_writing import SegmentWriter
+from ingest.segments import Batch, sealed
 
 RECEIVED_AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
 BATCH = 1_000

@@ -21,7 +21,7 @@ from ingest.api.call import Application
 from ingest.api.server import ServeError, end_with_parent, refuse_without_keys
 from ingest.api.server import run as run_server
 from ingest.api.settings import Limits, Settings
-from ingest.api_keys import DEFAULT_PREFIX, ApiKey, KeyStore, KeyStoreError, Scope
+from ingest.api_keys import DEFAULT_PREFIX, ApiKey, KeyStore, KeyStoreError, Scope, is_rate
 from ingest.paths import data_paths
 
 _OPTIONS = "METERHOUSE_SERVE_OPTIONS"
@@ -81,6 +81,8 @@ def serve(  # noqa: PLR0913 - the options of a command
     log_requests
         Log every request, not only those that are refused or fail.
     """
+    if not is_rate(rate_limit):
+        fail(ValueError(f"--rate-limit {rate_limit:g} is no number above 0"), USAGE)
     options = _Options(strict, open_on_loopback, log_requests, rate_limit)
     try:
         refuse_without_keys(options.settings(), host, now)
@@ -131,7 +133,7 @@ def create_key(
     prefix
         What it begins with. Revenium's clients demand `hak` or `rev`.
     rate
-        Requests a second that one process takes of it.
+        Requests a second that one process takes of it, above 0.
     """
     expires_at = now() + _duration(expires_in) if expires_in else None
     with _store() as store:
@@ -147,7 +149,14 @@ def create_key(
 
 
 @keys.command(name="rotate")
-def rotate_key(name: str, /, *, overlap: str = "24h", prefix: str = DEFAULT_PREFIX) -> None:
+def rotate_key(
+    name: str,
+    /,
+    *,
+    overlap: str = "24h",
+    expires_in: str | None = None,
+    prefix: str | None = None,
+) -> None:
     """Make a key in the place of another, which is accepted for a while longer.
 
     Parameters
@@ -156,11 +165,16 @@ def rotate_key(name: str, /, *, overlap: str = "24h", prefix: str = DEFAULT_PREF
         The name or the id of the key that is replaced.
     overlap
         How long the old key is still accepted, such as 24h.
+    expires_in
+        How long the new one is accepted, such as 90d; by default as long as the old one was.
     prefix
-        What the new one begins with.
+        What the new one begins with; by default what the old one does.
     """
+    lifetime = _duration(expires_in) if expires_in else None
     with _store() as store:
-        made, secret = store.rotate(name, now=now(), overlap=_duration(overlap), prefix=prefix)
+        made, secret = store.rotate(
+            name, now=now(), overlap=_duration(overlap), prefix=prefix, lifetime=lifetime
+        )
     _show(made, secret)
     console.print(f"The key that it replaces is accepted for {overlap} more.")
 

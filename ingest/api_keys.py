@@ -7,6 +7,7 @@ mistyped one is known without a look-up. What is kept is its HMAC under a secret
 
 import hashlib
 import hmac
+import math
 import os
 import re
 import secrets
@@ -40,12 +41,16 @@ _SCHEMA = """
         created_at text not null,
         expires_at text,
         revoked_at text,
-        last_used_at text
+        last_used_at text,
+        prefix text,
+        lifetime_seconds real
     ) strict
 """
+# What stores were made without.
+_ADDED_COLUMNS = {"prefix": "text", "lifetime_seconds": "real"}
 _ALL = """
     select
-        digest, key_id, name, scopes, requests_per_second,
+        digest, key_id, name, scopes, requests_per_second, prefix, lifetime_seconds,
         created_at, expires_at, revoked_at, last_used_at
     from api_keys
     order by created_at, rowid
@@ -70,6 +75,8 @@ class ApiKey:
         expires_at: from this instant on it is refused.
         revoked_at: when it was taken back.
         last_used_at: the last use, to the minute.
+        prefix: what it begins with.
+        lifetime: for how long it was made, None for ever; a key that replaces it has the same.
     """
 
     key_id: str
@@ -80,6 +87,8 @@ class ApiKey:
     expires_at: datetime | None
     revoked_at: datetime | None
     last_used_at: datetime | None
+    prefix: str = DEFAULT_PREFIX
+    lifetime: timedelta | None = None
 
     def is_live(self, now: datetime) -> bool:
         """Whether the key is accepted at `now`."""
@@ -131,7 +140,8 @@ class KeyStore:
         """Make a key; return what is kept of it, and the key, which is not kept.
 
         Raises:
-            KeyStoreError: the prefix is not possible, or the key would be expired already.
+            KeyStoreError: the prefix or the rate is not possible, or the key would be expired
+                already.
         """
         if not _PREFIX.fullmatch(prefix):
             raise KeyStoreError(
@@ -139,6 +149,11 @@ class KeyStore:
             )
         if expires_at is not None and expires_at <= now:
             raise KeyStoreError("the key would be expired already; give a later instant")
+        if requests_per_second is not None and not is_rate(requests_per_second):
+            raise KeyStoreError(
+                f"the rate {requests_per_second:g} is not possible: a number of requests a second"
+                " above 0"
+            )
         secret = _new_secret(prefix)
         row = (
             secrets.token_hex(4),
@@ -148,10 +163,13 @@ class KeyStore:
             requests_per_second,
             _written(now),
             expires_at and _written(expires_at),
+            prefix,
+            expires_at and (expires_at - now).total_seconds(),
         )
         self._connection.execute(
             "insert into api_keys (key_id, name, digest, scopes, requests_per_second,"
-            " created_at, expires_at) values (?, ?, ?, ?, ?, ?, ?)",
+            " created_at, expires_at, prefix, lifetime_seconds)"
+            " values (?, ?, ?, ?, ?, ?, ?, ?, ?)",
             row,
         )
         self._read_at = None
@@ -167,17 +185,24 @@ class KeyStore:
         return any(key.is_live(now) for key in self.all_keys())
 
     def rotate(
-        self, name: str, *, now: datetime, overlap: timedelta, prefix: str = DEFAULT_PREFIX
+        self,
+        name: str,
+        *,
+        now: datetime,
+        overlap: timedelta,
+        prefix: str | None = None,
+        lifetime: timedelta | None = None,
     ) -> tuple[ApiKey, str]:
         """Make a key in the place of the newest live one of that name or id.
 
-        The new one has the same name, scopes and rate, and does not expire; the old one is
-        accepted for `overlap` longer.
+        The new one has the same name, scopes and rate, and, where nothing else is said, the same
+        prefix and lifetime; the old one is accepted for `overlap` longer.
 
         Raises:
             KeyStoreError: there is no such live key.
         """
         replaced = self._live(name, now)[-1]
+        lasts = replaced.lifetime if lifetime is None else lifetime
         ends_at = min(now + overlap, replaced.expires_at or datetime.max.replace(tzinfo=UTC))
         with self._connection:
             self._connection.execute("begin immediate")
@@ -186,7 +211,8 @@ class KeyStore:
                 replaced.name,
                 scopes,
                 now=now,
-                prefix=prefix,
+                expires_at=None if lasts is None else now + lasts,
+                prefix=prefix or replaced.prefix,
                 requests_per_second=replaced.requests_per_second,
             )
             self._connection.execute(
@@ -284,7 +310,16 @@ def _opened(folder: Path) -> sqlite3.Connection:
     connection.execute("pragma journal_mode = wal")
     connection.execute("pragma synchronous = full")
     connection.execute(_SCHEMA)
+    there = {row[1] for row in connection.execute("pragma table_info(api_keys)")}
+    for column, kind in _ADDED_COLUMNS.items():
+        if column not in there:
+            connection.execute(f"alter table api_keys add column {column} {kind}")
     return connection
+
+
+def is_rate(requests_per_second: float) -> bool:
+    """Whether it is a rate that requests can be held to."""
+    return math.isfinite(requests_per_second) and requests_per_second > 0
 
 
 def is_well_formed(secret: str) -> bool:
@@ -331,7 +366,7 @@ def _written(instant: datetime) -> str:
 
 
 def _stored(row: tuple[Any, ...]) -> tuple[bytes, ApiKey]:
-    digest, key_id, name, scopes, requests_per_second, *written = row
+    digest, key_id, name, scopes, requests_per_second, prefix, lifetime_seconds, *written = row
     created_at, expires_at, revoked_at, last_used_at = (
         text and datetime.fromisoformat(text) for text in written
     )
@@ -344,5 +379,7 @@ def _stored(row: tuple[Any, ...]) -> tuple[bytes, ApiKey]:
         expires_at,
         revoked_at,
         last_used_at,
+        prefix or DEFAULT_PREFIX,
+        None if lifetime_seconds is None else timedelta(seconds=lifetime_seconds),
     )
     return digest, key

@@ -10,7 +10,7 @@ from typing import Literal
 
 import msgspec
 
-from ingest import keys
+from ingest import keys, redaction
 from ingest.refusal import FieldProblem, Refusal
 from ingest.strict_json import Json
 
@@ -283,7 +283,8 @@ def instant(text: str, name: str) -> datetime:
             raise Refusal("bad_time", f"{name} '{text}' is no time that exists") from None
     match = _INSTANT.fullmatch(text.strip())
     if not match:
-        raise Refusal("bad_time", f"{name} '{text[:40]}' is no ISO 8601 time")
+        told = redaction.brief(text, 40)
+        raise Refusal("bad_time", f"{name} '{told}' is no ISO 8601 time")
     day, time, offset = match.groups()
     if offset is None:
         raise Refusal("time_without_offset", f"{name} '{text}' needs an offset, such as Z")
@@ -362,6 +363,8 @@ def time_of(record: Mapping[str, Json], *names: str) -> datetime | None:
             continue
         if name == "currentMillis":
             return _epoch_milliseconds(value)
+        if isinstance(value, dict | list):
+            raise Refusal("bad_time", f"{name} must be a text, not {redaction.brief(value, 0)}")
         return instant(str(value), name)
     return None
 
@@ -369,7 +372,8 @@ def time_of(record: Mapping[str, Json], *names: str) -> datetime | None:
 def _epoch_milliseconds(value: Json) -> datetime:
     text = str(value)
     if not re.fullmatch(r"[0-9]{1,14}", text):
-        raise Refusal("bad_time", f"currentMillis '{text[:40]}' is no whole number of milliseconds")
+        told = redaction.brief(value, 40)
+        raise Refusal("bad_time", f"currentMillis '{told}' is no whole number of milliseconds")
     return datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=int(text))
 
 
@@ -407,6 +411,7 @@ def refuse_too_much(elements: Mapping[str, str]) -> None:
             problems.append(FieldProblem(name[:MAX_IDENTIFIER], "text_too_long", detail))
         elif len(text) > MAX_TEXT:
             detail = f"{name} is longer than {MAX_TEXT} characters"
-            problems.append(FieldProblem(name, "text_too_long", detail, text[:40]))
+            shown = None if redaction.is_hidden(name) else redaction.brief(text, 40)
+            problems.append(FieldProblem(name, "text_too_long", detail, shown))
     if problems:
         raise Refusal.of(problems)

@@ -85,8 +85,8 @@ def land_facts(paths: Sequence[Path], lake_folder: Path, *, now: datetime) -> Fa
         FactsError: a line can't be read; every such line of every file is named.
         FileFormatError: a file is damaged or of no known format.
     """
-    lake.prepare(lake_folder)
     with lake.locked(lake_folder):
+        lake.prepare(lake_folder)
         _drop_unlisted(lake_folder)
         settled_until = watermark(lake_folder)
         said = list(_read(paths, settled_until, landing_instant(now, settled_until)))

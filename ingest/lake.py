@@ -162,6 +162,8 @@ TABLES = {
     "settlements": SETTLEMENTS,
     "issued_invoices": ISSUED_INVOICES,
 }
+# Tables whose files only their owner reads: what can't be understood may hold anything.
+_PRIVATE = frozenset({"quarantine"})
 # What a settlement writes itself, and what landing alone reads. No invoice depends on it.
 READ_BY_NO_INVOICE = frozenset({"settlements", "issued_invoices", "series_readings"})
 
@@ -195,6 +197,9 @@ def staged_path(path: Path) -> Path:
 def stage(table: pa.Table, path: Path) -> Path:
     """Write `table` beside `path` under a name that no engine reads; return that name."""
     staged = staged_path(path)
+    if path.parent.name in _PRIVATE:
+        staged.unlink(missing_ok=True)
+        staged.touch(0o600)
     # Whole-file names keep a re-landing of the same segment the same file: exactly once.
     pq.write_table(table, staged, compression="zstd")
     return staged
@@ -215,7 +220,10 @@ def write(table: pa.Table, path: Path) -> None:
 
 
 def prepare(lake: Path) -> None:
-    """Make every event-side table readable by every engine, also while it has no rows."""
+    """Make every event-side table readable by every engine, also while it has no rows.
+
+    Who prepares a lake that others may prepare at the same time holds its lock.
+    """
     for name, schema in TABLES.items():
         folder = lake / name
         if name == "meter_events":

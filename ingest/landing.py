@@ -85,9 +85,9 @@ def land_file(
         FileFormatError: the file is damaged or of no known format.
         LandingError: events say that they were received by the instant that is settled already.
     """
-    lake.prepare(lake_folder)
     # A settlement waits for what is being landed, or is over: then what comes now is later.
     with lake.locked(lake_folder):
+        lake.prepare(lake_folder)
         name = _segment_name(path)
         listing = lake_folder / "segments" / f"{name}.parquet"
         if listing.exists():
@@ -336,9 +336,17 @@ def _report(path: Path, lake_folder: Path, segments: Sequence[_Segment]) -> Land
     return LandingReport(path.name, read, landed, repeated, quarantined, False, dict(reasons))
 
 
-def duplicates(lake_folder: Path, segment_ids: Sequence[str]) -> Mapping[str, int]:
-    """Return how many rows of the segments repeat an identity of the lake or of one another."""
-    if not segment_ids:
+def duplicates(
+    lake_folder: Path, segment_ids: Sequence[str], *, is_among_them: bool = False
+) -> Mapping[str, int]:
+    """Return how many rows of the segments repeat an identity of the lake or of one another.
+
+    With `is_among_them` only of one another, which takes no longer the more the lake holds.
+    """
+    folder = lake_folder / "meter_events"
+    looked_through = segment_ids if is_among_them else ["[!_]*"]
+    files = [str(path) for name in looked_through for path in folder.glob(f"*/{name}.parquet")]
+    if not segment_ids or not files:
         return {}
     with duckdb.connect() as connection:
         rows = connection.execute(
@@ -370,7 +378,7 @@ def duplicates(lake_folder: Path, segment_ids: Sequence[str]) -> Mapping[str, in
             """,
             {
                 "segments": list(segment_ids),
-                "events": f"{lake_folder}/meter_events/**/[!_]*.parquet",
+                "events": files,
                 "listed": f"{lake_folder}/segments/[!_]*.parquet",
             },
         ).fetchall()

@@ -44,7 +44,10 @@ Reason = Literal[
 
 @dataclass(frozen=True)
 class FieldProblem:
-    """What is wrong with one field; `value` is as sent, cut short, or None where it is secret."""
+    """What is wrong with one field.
+
+    `value` is a scalar as sent, cut short, the kind of a structure, or None where it is secret.
+    """
 
     field: str
     reason: Reason

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 
 from ingest import lake, segments
 from ingest.landing import LandingError, LandingReport, duplicates, report_of
+from ingest.segment_writing import repair
 from ingest.segments import SegmentError
 from ingest.settlements import landing_instant, watermark
 
@@ -21,6 +22,9 @@ from ingest.settlements import landing_instant, watermark
 MAX_READINGS_FILES = 100
 _THREADS = 2
 _ROWS_AT_ONCE = 50_000
+# Longer than an event's line can be, and than what is told of a refused record: DuckDB reads no
+# file with a longer one.
+_LONGEST_LINE = 16 << 20
 _EARLIEST = datetime(1, 1, 1, tzinfo=UTC)
 # A line's maps are taken apart by DuckDB and put together by Arrow: DuckDB would look each map
 # through for keys that are there twice, which takes longer than all the rest, and its own writer
@@ -51,14 +55,18 @@ _LINES = """
         from read_json(
             getvariable('segment'),
             format = 'newline_delimited',
-            columns = getvariable('types')
+            columns = getvariable('types'),
+            maximum_object_size = getvariable('longest_line')
         )
     )
 
     select
         * exclude (elements, element_numbers),
+        -- A clock that was ahead makes nothing known later than it landed.
         if(
-            received_at <= getvariable('settled_until'), getvariable('landed_at'), received_at
+            received_at <= getvariable('settled_until'),
+            getvariable('landed_at'),
+            least(received_at, getvariable('landed_at'))
         ) as known_at,
         json_keys(elements) as elements_keys,
         json_extract_string(elements, '$.*') as elements_values,
@@ -153,6 +161,9 @@ def land_segments(
 ) -> list[LandingReport]:
     """Land every sealed segment, and those that a server which is gone left; report on each.
 
+    Of duplicates those are counted that came with the others of this landing. What repeats an
+    event of another is told by the warehouse, which looks through the lake anyway.
+
     Args:
         landing: the folder of the segments.
         lake_folder: the lake.
@@ -162,8 +173,9 @@ def land_segments(
     Raises:
         LandingError: a segment can't be landed and stays where it is; all others were landed.
     """
-    lake.prepare(lake_folder)
-    segments.repair(landing)
+    with lake.locked(lake_folder):
+        lake.prepare(lake_folder)
+    repair(landing)
     reports: dict[str, LandingReport] = {}
     problems: list[str] = []
     for path in segments.sealed(landing):
@@ -181,7 +193,7 @@ def land_segments(
             + f"\nNothing is settled past it while it is in {landing}; its events are lines of JSON"
             " that can still be read"
         )
-    repeated = duplicates(lake_folder, [*reports])
+    repeated = duplicates(lake_folder, [*reports], is_among_them=True)
     return [_without(report, repeated.get(name, 0)) for name, report in reports.items()]
 
 
@@ -320,6 +332,7 @@ def _copy_of(
         "types": LINE_TYPES | _SERIES_TYPES if told.point_count else LINE_TYPES,
         "settled_until": settled_until,
         "landed_at": landed_at,
+        "longest_line": _LONGEST_LINE,
         "readings": f"{folder}/series_readings/[!_]*.parquet",
         "listed": f"{folder}/segments/[!_]*.parquet",
     }

@@ -5,41 +5,25 @@ length and checksum, then lines of JSON: who is behind the keys, what was refuse
 the file is plain NDJSON, and what a crash leaves of its last frame can be told from a whole one.
 """
 
-import asyncio
-import fcntl
 import json
 import os
 import re
 import secrets
 import zlib
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any
 
-RETRY_AFTER_SECONDS = 5
+# What a line of an event may have, so that every reader of the segment takes it.
+MAX_LINE_BYTES = 2 << 20
 # How many bytes follow in the header's line, how many after it, and the checksum of both.
 _MARK = re.compile(rb'{"frame":"([0-9a-f]{8})-([0-9a-f]{8})-([0-9a-f]{8})"')
 _MARK_BYTES = len(b'{"frame":"00000000-00000000-00000000"')
 _NEXT_FRAME = re.compile(rb'(?<=\n){"frame":"')
 _NAME = re.compile(r"(\d{8}T\d{12}Z)-\w+\.ndjson", re.ASCII)
-# Where a file system has no sync of the data alone, the whole is synced.
-_sync_data = getattr(os, "fdatasync", os.fsync)
-
-
-class SegmentUnavailableError(Exception):
-    """Nothing can be acknowledged now; what was asked to be appended is not kept.
-
-    Attributes:
-        retry_after: seconds after which the sender should try again.
-    """
-
-    def __init__(self, message: str) -> None:
-        super().__init__(message)
-        self.retry_after = RETRY_AFTER_SECONDS
 
 
 class SegmentError(Exception):
@@ -48,14 +32,14 @@ class SegmentError(Exception):
 
 @dataclass(frozen=True)
 class RefusedRecord:
-    """A record that could not be read as an event; it is kept as it came, for the quarantine.
+    """A record that could not be read as an event; it is kept for the quarantine.
 
     Attributes:
         endpoint: the path that it was sent to.
         code: the code that the sender was answered with.
         reason: a word of the quarantine's vocabulary (`ingest.refusal`).
         detail: what was found, and where.
-        raw_text: the record as sent.
+        raw_text: the record as sent, or its beginning; of JSON without secrets.
         fields: the fields at fault, as a JSON list.
     """
 
@@ -114,230 +98,28 @@ class Frame:
         return self._payload[self._events_begin :].split(b"\n")[:-1]
 
 
-@dataclass(frozen=True)
-class _Append:
-    batch: Batch
-    received_at: datetime
-    done: asyncio.Future[None]
+def frame_of(
+    group: Sequence[tuple[Batch, datetime]], known: Collection[str]
+) -> tuple[bytes, bytes]:
+    """Return the header and the payload of a frame.
 
-
-class SegmentWriter:
-    """Appends batches durably; one per process, used from one event loop.
-
-    Appends that come while the disk syncs wait for the next sync together. A segment is opened by
-    its first batch and sealed when it is large or old enough, so an idle server holds no
-    settlement up.
-
-    Attributes:
-        synced_bytes: bytes that were synced since the start.
-        sync_count: how often the disk was asked to sync them.
+    Args:
+        group: what is appended at once, each with the instant of its receipt.
+        known: keys of people whom the segment has already; they are left out.
     """
-
-    def __init__(
-        self,
-        folder: Path,
-        *,
-        max_bytes: int = 64 << 20,
-        max_age: timedelta = timedelta(seconds=5),
-        free_space_floor: int = 256 << 20,
-    ) -> None:
-        """Write below `folder` (`DataPaths.landing`); nothing is touched before the first batch.
-
-        Args:
-            folder: sealed segments lie in it, the open one in `open` below it.
-            max_bytes: a segment of this size is sealed.
-            max_age: a segment is sealed this long after it was opened.
-            free_space_floor: below this many free bytes nothing is accepted.
-        """
-        self.synced_bytes = 0
-        self.sync_count = 0
-        self._folder = folder
-        self._max_bytes = max_bytes
-        self._max_age = max_age
-        self._free_space_floor = free_space_floor
-        self._waiting: list[_Append] = []
-        self._flushing: asyncio.Task[None] | None = None
-        self._ageing: asyncio.Task[None] | None = None
-        self._is_closed = False
-        # All that touches the open segment runs in this one thread, in order.
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="segment")
-        self._segment: _OpenSegment | None = None
-
-    async def append(self, batch: Batch, received_at: datetime) -> None:
-        """Return once the batch is on the disk.
-
-        Raises:
-            SegmentUnavailableError: the disk is full, read-only or broken, or the writer is
-                closed; later appends succeed by themselves once the disk can be written again.
-        """
-        if self._is_closed:
-            raise SegmentUnavailableError("the server is stopping; send the events again")
-        append = _Append(batch, received_at, asyncio.get_running_loop().create_future())
-        self._waiting.append(append)
-        if self._flushing is None or self._flushing.done():
-            self._flushing = asyncio.create_task(self._flush())
-        await append.done
-
-    async def roll(self) -> None:
-        """Seal the open segment, if there is one."""
-        await self._in_thread(self._seal)
-
-    async def close(self) -> None:
-        """Write what waits, seal, and accept nothing more."""
-        self._is_closed = True
-        if self._flushing:
-            await self._flushing
-        if self._ageing:
-            self._ageing.cancel()
-        await self.roll()
-        self._thread.shutdown()
-
-    async def _flush(self) -> None:
-        while self._waiting:
-            group = [append for append in self._waiting if not append.done.done()]
-            self._waiting = []
-            was_open = self._segment
-            try:
-                await self._in_thread(self._write, group)
-            except Exception as error:  # noqa: BLE001 - whoever waits hears of it, whatever it is
-                _tell(group, error)
-            else:
-                _tell(group, None)
-            opened = self._segment
-            if opened is not None and opened is not was_open:
-                self._age(opened)
-
-    async def _in_thread(self, work: Callable[..., None], *arguments: object) -> None:
-        await asyncio.get_running_loop().run_in_executor(self._thread, work, *arguments)
-
-    def _age(self, segment: "_OpenSegment") -> None:
-        if self._ageing:
-            self._ageing.cancel()
-        self._ageing = asyncio.create_task(self._seal_later(segment))
-
-    async def _seal_later(self, segment: "_OpenSegment") -> None:
-        await asyncio.sleep(self._max_age.total_seconds())
-        if self._segment is segment:
-            await self.roll()
-
-    def _write(self, group: Sequence[_Append]) -> None:
-        if not group:
-            return
-        try:
-            self._refuse_without_room()
-            if self._segment is None:
-                opened_at = min(append.received_at for append in group)
-                self._segment = _OpenSegment.create(self._folder, opened_at)
-            frame = _frame(group, self._segment.known)
-            self._segment.append(*frame)
-        except OSError as error:
-            self._abandon()
-            raise SegmentUnavailableError(
-                f"{self._folder} can't be written ({error.strerror}); events are accepted again"
-                " once it can"
-            ) from error
-        self._segment.known.update(*(append.batch.identifiers for append in group))
-        self.synced_bytes += sum(map(len, frame))
-        self.sync_count += 1
-        if self._segment.size >= self._max_bytes:
-            self._seal()
-
-    def _refuse_without_room(self) -> None:
-        (self._folder / "open").mkdir(parents=True, exist_ok=True)
-        disk = os.statvfs(self._folder)
-        if disk.f_bavail * disk.f_frsize < self._free_space_floor:
-            raise SegmentUnavailableError(
-                f"less than {self._free_space_floor:,} bytes are free for {self._folder}; events"
-                " are accepted again once there are more"
-            )
-
-    def _abandon(self) -> None:
-        """Leave the segment to `repair`; what it had acknowledged before is safe.
-
-        After a sync that failed no later one tells of those bytes, so nothing more is appended.
-        """
-        segment, self._segment = self._segment, None
-        if segment:
-            segment.cut_and_leave()
-
-    def _seal(self) -> None:
-        segment, self._segment = self._segment, None
-        if segment:
-            # Where it can't be renamed it is sealed by `repair`, as if this process had ended.
-            with suppress(OSError):
-                segment.seal()
-
-
-@dataclass
-class _OpenSegment:
-    """The file that is appended to. Its lock says that the process lives; it ends with it."""
-
-    path: Path
-    descriptor: int
-    size: int = 0
-    known: set[str] = field(default_factory=set)
-
-    @classmethod
-    def create(cls, folder: Path, opened_at: datetime) -> "_OpenSegment":
-        while True:
-            name = f"{opened_at.astimezone(UTC):%Y%m%dT%H%M%S%fZ}-{secrets.token_hex(6)}.ndjson"
-            path = folder / "open" / name
-            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND
-            segment = cls(path, os.open(path, flags, 0o600))
-            try:
-                if segment.is_held():
-                    for each in (path.parent, folder, folder.parent):
-                        _sync_folder(each)
-                    return segment
-            except OSError:
-                segment.cut_and_leave()
-                raise
-            # A `repair` came between: what is empty and has no lock it takes away, and nobody else.
-            os.close(segment.descriptor)
-
-    def is_held(self) -> bool:
-        """Whether the file is this process's own now; no other one touches it then."""
-        return _lock(self.descriptor) and _is_at(self.path, self.descriptor)
-
-    def append(self, *parts: bytes) -> None:
-        for part in parts:
-            rest = memoryview(part)
-            while rest:
-                rest = rest[os.write(self.descriptor, rest) :]
-        _sync_data(self.descriptor)
-        self.size += sum(map(len, parts))
-
-    def cut_and_leave(self) -> None:
-        """Take what was not acknowledged off the end, as far as the disk lets; close the file."""
-        with suppress(OSError):
-            os.ftruncate(self.descriptor, self.size)
-        if self.size == 0:
-            with suppress(OSError):
-                self.path.unlink()
-        os.close(self.descriptor)
-
-    def seal(self) -> None:
-        try:
-            _move_out(self.path)
-        finally:
-            os.close(self.descriptor)
-
-
-def _frame(group: Sequence[_Append], known: Collection[str]) -> tuple[bytes, bytes]:
-    """Return a frame's header and its payload; people whom the segment knows are left out."""
     people: dict[str, tuple[str, str]] = {}
     aside: list[bytes] = []
-    for append in group:
-        people.update(append.batch.identifiers)
-        refused_at = append.received_at.astimezone(UTC).isoformat()
-        aside += [_line({"refused_at": refused_at, **asdict(r)}) for r in append.batch.refused]
+    for batch, received_at in group:
+        people.update(batch.identifiers)
+        refused_at = received_at.astimezone(UTC).isoformat()
+        aside += [_line({"refused_at": refused_at, **asdict(r)}) for r in batch.refused]
     aside += [
         _line({"identifier": key, "kind": kind, "value": value})
         for key, (kind, value) in people.items()
         if key not in known
     ]
-    lines = [line for append in group for line in append.batch.lines]
-    points = [line for append in group for line in append.batch.points]
+    lines = [line for batch, _ in group for line in batch.lines]
+    points = [line for batch, _ in group for line in batch.points]
     told = {
         "aside": sum(len(line) + 1 for line in aside),
         "events": len(lines),
@@ -369,65 +151,94 @@ def frames(path: Path) -> Iterator[Frame]:
             yield frame
 
 
-def _read_frame(file: IO[bytes]) -> Frame | None:
+def refused(path: Path) -> Iterator[Mapping[str, Any]]:
+    """Yield what was refused, as frames tell it; events are passed over, and nothing is checked.
+
+    Raises:
+        SegmentError: the file is no segment, or is damaged where that shows.
+    """
+    with path.open("rb") as file:
+        while mark := _read_mark(file):
+            try:
+                told = _told(file.read(mark.head_size))
+                yield from _refused_of(_rows(file.read(told["aside"])))
+            except (ValueError, KeyError, TypeError):
+                raise _damaged(file, mark.start) from None
+            file.seek(mark.end)
+
+
+@dataclass(frozen=True)
+class _Mark:
+    """The beginning of a frame: where it is, and what follows."""
+
+    start: int
+    head_size: int
+    payload_size: int
+    checksum: int
+
+    @property
+    def end(self) -> int:
+        return self.start + _MARK_BYTES + self.head_size + self.payload_size
+
+
+def _read_mark(file: IO[bytes]) -> _Mark | None:
     start = file.tell()
-    mark = file.read(_MARK_BYTES)
-    if not mark:
+    text = file.read(_MARK_BYTES)
+    if not text:
         return None
-    if match := _MARK.fullmatch(mark):
-        head_size, payload_size, checksum = (int(each, 16) for each in match.groups())
-        end = start + _MARK_BYTES + head_size + payload_size
+    if match := _MARK.fullmatch(text):
+        mark = _Mark(start, *(int(each, 16) for each in match.groups()))
         # A length that was damaged must not make us ask for gigabytes.
-        if end <= os.fstat(file.fileno()).st_size:
-            head, payload = file.read(head_size), file.read(payload_size)
-            if zlib.crc32(payload, zlib.crc32(head)) == checksum:
-                return _frame_of(end, json.loads(b"{" + head[1:]), payload)
-    raise SegmentError(
+        if mark.end <= os.fstat(file.fileno()).st_size:
+            return mark
+    raise _damaged(file, start)
+
+
+def _read_frame(file: IO[bytes]) -> Frame | None:
+    mark = _read_mark(file)
+    if mark is None:
+        return None
+    head, payload = file.read(mark.head_size), file.read(mark.payload_size)
+    if zlib.crc32(payload, zlib.crc32(head)) != mark.checksum:
+        raise _damaged(file, mark.start)
+    return _frame_at(mark.end, _told(head), payload)
+
+
+def _damaged(file: IO[bytes], start: int) -> SegmentError:
+    return SegmentError(
         f"{file.name}: no whole frame at byte {start}; it is no segment, or was damaged"
     )
 
 
-def _frame_of(end: int, told: Mapping[str, int], payload: bytes) -> Frame:
-    rows = [json.loads(line) for line in payload[: told["aside"]].splitlines()]
+def _told(head: bytes) -> dict[str, int]:
+    told: dict[str, int] = json.loads(b"{" + head[1:])
+    return told
+
+
+def _rows(aside: bytes) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in aside.splitlines()]
+
+
+def _refused_of(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    return [row for row in rows if "refused_at" in row]
+
+
+def _frame_at(end: int, told: Mapping[str, int], payload: bytes) -> Frame:
+    rows = _rows(payload[: told["aside"]])
     return Frame(
         end,
         1 + len(rows) + told["events"] + told["points"],
         told["events"],
         told["points"],
         {row["identifier"]: (row["kind"], row["value"]) for row in rows if "identifier" in row},
-        [row for row in rows if "refused_at" in row],
+        _refused_of(rows),
         payload,
         told["aside"],
     )
 
 
-def repair(folder: Path) -> list[Path]:
-    """Seal the open segments whose process is gone; return those that were sealed.
-
-    What a crash left of a last frame is cut off: nobody was told that it was kept. A segment that
-    has whole frames beyond a damaged one is sealed as it is, for its landing to refuse.
-    """
-    sealed_now = []
-    for path in sorted((folder / "open").glob("*.ndjson")):
-        with _claimed(path) as descriptor:
-            if descriptor is not None and _mend(path, descriptor):
-                sealed_now.append(_move_out(path))
-    return sealed_now
-
-
-def _mend(path: Path, descriptor: int) -> bool:
-    """Cut a segment after its last whole frame; one without any is taken away."""
-    end = _whole_until(path)
-    if not _has_frame_beyond(path, end):
-        os.ftruncate(descriptor, end)
-    os.fsync(descriptor)
-    if os.fstat(descriptor).st_size == 0:
-        path.unlink()
-        return False
-    return True
-
-
-def _whole_until(path: Path) -> int:
+def whole_until(path: Path) -> int:
+    """Return where the last whole frame ends, of those that follow each other from the start."""
     end = 0
     with suppress(SegmentError):
         for frame in frames(path):
@@ -435,7 +246,8 @@ def _whole_until(path: Path) -> int:
     return end
 
 
-def _has_frame_beyond(path: Path, end: int) -> bool:
+def has_frame_beyond(path: Path, end: int) -> bool:
+    """Whether a whole frame begins anywhere after byte `end`."""
     with path.open("rb") as file:
         file.seek(end)
         starts = [end + match.start() for match in _NEXT_FRAME.finditer(file.read())]
@@ -469,6 +281,11 @@ def _size(path: Path) -> int:
         return 1
 
 
+def new_name(opened_at: datetime) -> str:
+    """Return a name that no other segment has."""
+    return f"{opened_at.astimezone(UTC):%Y%m%dT%H%M%S%fZ}-{secrets.token_hex(6)}.ndjson"
+
+
 def opened_at(path: Path) -> datetime:
     """Return the instant for which a segment is named: nothing in it was acknowledged before.
 
@@ -480,60 +297,3 @@ def opened_at(path: Path) -> datetime:
         if match:
             return datetime.strptime(match[1], "%Y%m%dT%H%M%S%fZ").replace(tzinfo=UTC)
     raise SegmentError(f"{path} is no segment by its name")
-
-
-@contextmanager
-def _claimed(path: Path) -> Iterator[int | None]:
-    """Hold a segment whose process is gone; yield None where it lives, or another was first."""
-    try:
-        descriptor = os.open(path, os.O_RDWR)
-    except FileNotFoundError:
-        yield None
-        return
-    try:
-        yield descriptor if _lock(descriptor) and _is_at(path, descriptor) else None
-    finally:
-        os.close(descriptor)
-
-
-def _lock(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
-
-
-def _is_at(path: Path, descriptor: int) -> bool:
-    try:
-        there, held = path.stat(), os.fstat(descriptor)
-    except FileNotFoundError:
-        return False
-    return (there.st_dev, there.st_ino) == (held.st_dev, held.st_ino)
-
-
-def _move_out(path: Path) -> Path:
-    """Move a segment from `open` to the folder above, durably."""
-    moved = path.rename(path.parents[1] / path.name)
-    _sync_folder(moved.parent)
-    _sync_folder(path.parent)
-    return moved
-
-
-def _sync_folder(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _tell(group: Sequence[_Append], error: Exception | None) -> None:
-    for append in group:
-        # Who went away meanwhile asked for nothing.
-        if append.done.done():
-            continue
-        if error is None:
-            append.done.set_result(None)
-        else:
-            append.done.set_exception(error)

@@ -10,6 +10,8 @@ from ingest import lake, segments
 from ingest.paths import DataPaths
 from ingest.segments import SegmentError
 
+_EARLIEST = datetime(1, 1, 1, tzinfo=UTC)
+
 
 class SettlementError(Exception):
     """A settlement can't be run as asked."""
@@ -82,7 +84,7 @@ def refuse_unsettleable(paths: DataPaths, as_of: datetime, *, now: datetime) -> 
             " invoices are settled; a past state is rebuilt in a warehouse of its own"
             " (METERHOUSE_DATA), not over the present one"
         )
-    waiting = oldest_unlanded(paths.landing)
+    waiting = oldest_unlanded(paths.landing, now=now)
     if waiting and waiting <= as_of:
         raise SettlementError(
             f"a segment received from {format_as_of(waiting)} on is not landed yet; land it first"
@@ -91,19 +93,23 @@ def refuse_unsettleable(paths: DataPaths, as_of: datetime, *, now: datetime) -> 
         )
 
 
-def oldest_unlanded(landing: Path) -> datetime | None:
+def oldest_unlanded(landing: Path, *, now: datetime) -> datetime | None:
     """Return the opening instant of the oldest acknowledged segment that is not in the lake.
+
+    A segment of the future was named by a clock that was ahead. When it was opened nobody knows,
+    so it is as old as can be.
 
     Raises:
         SettlementError: a file of the folder is no segment by its name.
     """
     waiting = segments.unlanded(landing)
     try:
-        return min((segments.opened_at(path) for path in waiting), default=None)
+        opened = [segments.opened_at(path) for path in waiting]
     except SegmentError as error:
         raise SettlementError(
             f"{error}; land it with `meterhouse land FILE`, then take it out of the folder"
         ) from None
+    return min((_EARLIEST if each > now else each for each in opened), default=None)
 
 
 def lake_fingerprint(lake_folder: Path) -> str:

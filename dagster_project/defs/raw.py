@@ -10,7 +10,8 @@ from ingest.landing import LandingReport, LandingRules, inbox_files, land_file
 from ingest.paths import PROJECT_ROOT, data_paths, keeps_landed_segments
 from ingest.prices import import_ai_prices
 from ingest.segment_landing import land_segments
-from ingest.segments import repair, sealed
+from ingest.segment_writing import repair
+from ingest.segments import sealed
 from ingest.settlements import watermark
 from ingest.synthetic import land_synthetic
 
@@ -126,7 +127,7 @@ landing = dg.define_asset_job(
 @dg.sensor(
     job=landing,
     minimum_interval_seconds=30,
-    default_status=dg.DefaultSensorStatus.STOPPED,
+    default_status=dg.DefaultSensorStatus.RUNNING,
 )
 def inbox(context: dg.SensorEvaluationContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
     """Land what lies in the inbox; a file that could not be landed is tried once it changes."""
@@ -145,7 +146,7 @@ def inbox(context: dg.SensorEvaluationContext) -> Iterator[dg.RunRequest | dg.Sk
 @dg.sensor(
     job=landing,
     minimum_interval_seconds=10,
-    default_status=dg.DefaultSensorStatus.STOPPED,
+    default_status=dg.DefaultSensorStatus.RUNNING,
 )
 def sealed_segments() -> dg.RunRequest | dg.SkipReason:
     """Land what the server has sealed; what could not be landed is tried again after minutes."""

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from ingest import keys
+import msgspec
+
 from ingest.api.call import PROTOBUF, Answer, Call
 from ingest.api.endpoints import Endpoint
 from ingest.api.errors import ApiError, Problem, error_body, shown
-from ingest.event import Event
 
 _TRY_AGAIN = frozenset({429, 503})
 _SHORT = 127
@@ -23,13 +23,25 @@ class RefusedAt:
     problems: Sequence[Problem]
 
 
-def accepted(endpoint: Endpoint, event: Event, event_id: str, received_at: datetime) -> Answer:
+class _Kept(msgspec.Struct, gc=False):
+    """What an event's line tells the sender."""
+
+    event_id: str
+    event_key: str
+    content_hash: str
+
+
+_KEPT = msgspec.json.Decoder(_Kept)
+
+
+def accepted(endpoint: Endpoint, line: bytes, received_at: datetime) -> Answer:
     """Return the answer to one accepted event; its `signature` is the hash of what was said."""
+    kept = _KEPT.decode(line)
     said = {
-        "id": keys.event_key(event.source_id, event_id),
-        "label": event_id,
+        "id": kept.event_key,
+        "label": kept.event_id,
         "resourceType": endpoint.resource_type,
-        "signature": event.content_hash(),
+        "signature": kept.content_hash,
         "created": received_at,
     }
     return Answer.of(endpoint.status, said)

@@ -11,7 +11,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
 
-from ingest import segments
 from ingest.api.answers import error_answer
 from ingest.api.authentication import Authentication
 from ingest.api.call import Answer, Application, Call, Message, Receive, Scope, Send
@@ -26,11 +25,12 @@ from ingest.api.references import References
 from ingest.api.settings import Clock, Settings
 from ingest.api.telemetry import Telemetry
 from ingest.api_keys import KeyStore
-from ingest.segments import SegmentWriter
+from ingest.segment_writing import SegmentWriter, repair
 
 _LOG = logging.getLogger(LOGGER)
 _REQUEST_ID = re.compile(rb"[\w.:-]{1,64}", re.ASCII)
-_HOUSEKEEPING_SECONDS = 600
+_HOUSEKEEPING_SECONDS = 10
+_PAUSE_SECONDS = 0.05
 _OTHER = "other"
 
 
@@ -64,7 +64,7 @@ def create(
     @asynccontextmanager
     async def lifespan(_: object) -> AsyncIterator[None]:
         try:
-            segments.repair(settings.paths.landing)
+            repair(settings.paths.landing)
         except OSError as error:
             _LOG.error("segments can't be repaired yet", extra={"said": {"detail": str(error)}})
         tidying = asyncio.create_task(_keep_tidy(idempotency, clock))
@@ -88,8 +88,10 @@ def create(
 
 async def _keep_tidy(idempotency: Idempotency, clock: Clock) -> None:
     while True:
-        idempotency.prune(clock())
-        await asyncio.sleep(_HOUSEKEEPING_SECONDS)
+        idempotency.retry()
+        has_more = await asyncio.to_thread(idempotency.prune, clock())
+        # Who writes meanwhile comes first.
+        await asyncio.sleep(_PAUSE_SECONDS if has_more else _HOUSEKEEPING_SECONDS)
 
 
 @dataclass(frozen=True)
@@ -135,9 +137,9 @@ class _Api:
         _refuse_head(call, self.settings)
         if call.method != "POST":
             raise ApiError(405, Problem("not_allowed", "events are sent by POST"))
-        key = self.authentication.authenticate(call, "meter:write", self.clock())
+        key = self.authentication.authenticate(call, self.clock(), "meter:write")
         self.rate_limits.take(key)
-        taken = await self.metering.take(call, endpoint)
+        taken = await self.metering.take(call, endpoint, key.name)
         self.telemetry.taken(endpoint.path, taken, self.metering.writer)
         return taken.answer
 

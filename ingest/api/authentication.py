@@ -9,7 +9,9 @@ from ingest.api.errors import ApiError, Problem
 from ingest.api_keys import SCOPES, ApiKey, KeyStore, Scope, is_well_formed
 
 _BEARER = "bearer "
-_FORWARDED = (b"forwarded", b"x-forwarded-for", b"via")
+_FORWARDED = (b"forwarded", b"x-forwarded-for", b"x-forwarded-host", b"x-real-ip", b"via")
+# It is what proxies speak that were told nothing else.
+_OF_PROXIES = "1.0"
 _RETRY_AFTER_SECONDS = 2
 
 
@@ -21,11 +23,11 @@ class Authentication:
         self._store = store
         self._is_open_on_loopback = is_open_on_loopback
 
-    def authenticate(self, call: Call, scope: Scope, now: datetime) -> ApiKey:
-        """Return the key that a call may be answered by.
+    def authenticate(self, call: Call, now: datetime, *scopes: Scope) -> ApiKey:
+        """Return the key that a call may be answered by; it has one of the scopes.
 
         Raises:
-            ApiError: 401 without a key that is accepted, 403 where it lacks the scope, 503 where
+            ApiError: 401 without a key that is accepted, 403 where it lacks the scopes, 503 where
                 keys can't be read.
         """
         secret = presented_key(call)
@@ -40,8 +42,9 @@ class Authentication:
             raise ApiError(503, problem, retry_after=_RETRY_AFTER_SECONDS) from None
         if key is None:
             raise ApiError(401, Problem("bad_key", _what_is_wrong(secret)))
-        if not key.may(scope):
-            raise ApiError(403, Problem("wrong_scope", f"the API key lacks the scope {scope}"))
+        if not any(map(key.may, scopes)):
+            told = f"the API key lacks the scope {' or '.join(scopes)}"
+            raise ApiError(403, Problem("wrong_scope", told))
         self._store.note_use(key, now)
         return key
 
@@ -62,13 +65,14 @@ def presented_key(call: Call) -> str:
 
 
 def is_local(call: Call) -> bool:
-    """Whether a call is made on this machine, by no browser and through no proxy.
+    """Whether a call is made on this machine, by no browser and through no proxy that shows.
 
     A page of any site may make the browser call this machine; it says so by Origin, or by a Host
-    that was made to resolve to it.
+    that was made to resolve to it. A proxy that speaks HTTP/1.1 and adds no header does not show.
     """
     return (
         _is_loopback(call.peer)
+        and call.http_version != _OF_PROXIES
         and not call.headers.keys() & {b"origin", *_FORWARDED}
         and _is_own_name(call.header(b"host"))
     )

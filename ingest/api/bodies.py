@@ -42,13 +42,13 @@ async def read_body(call: Call, limits: Limits) -> bytes:
 
 
 async def _read_sent(call: Call, limits: Limits) -> bytes:
-    message = await call.receive()
-    # Nearly every body is there as a whole at once; waiting for it needs no timer.
-    if message["type"] == "http.request" and not message.get("more_body"):
-        return bytes(_within(limits, message["body"]))
     sent = bytearray()
     try:
         async with asyncio.timeout(limits.body_seconds):
+            message = await call.receive()
+            # Nearly every body is there as a whole at once.
+            if message["type"] == "http.request" and not message.get("more_body"):
+                return bytes(_within(limits, message["body"]))
             return await _read_chunks(call, message, sent, limits)
     except TimeoutError:
         slow = f"the body was not there after {limits.body_seconds:g} s"

@@ -57,6 +57,7 @@ class Call:
     Attributes:
         headers: by lower-case name; of a repeated one the last.
         peer: the address at the other end, empty where it is not known.
+        http_version: such as 1.1.
         request_id: names the request in the answer and in the log.
     """
 
@@ -67,6 +68,7 @@ class Call:
     peer: str
     receive: Receive
     request_id: str
+    http_version: str
 
     @classmethod
     def of(cls, scope: Scope, receive: Receive, request_id: str) -> "Call":
@@ -80,6 +82,7 @@ class Call:
             client[0] if client else "",
             receive,
             request_id,
+            scope.get("http_version", "1.1"),
         )
 
     def header(self, name: bytes) -> str:

@@ -1,6 +1,5 @@
 """What a refusal looks like: one shape for every error, the one that Revenium's clients parse."""
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,8 +7,6 @@ from http import HTTPStatus
 
 from ingest.refusal import Refusal
 
-_SECRET_FIELD = re.compile(r"credential|api.?key|authori[sz]|secret|password", re.IGNORECASE)
-_SHOWN_CHARACTERS = 100
 RESOLUTIONS: Mapping[str, str] = {
     "bad_content_encoding": "send the body plain, or compressed by gzip or deflate",
     "bad_cost": "send an amount in USD as a number or a text of digits, or leave it out",
@@ -103,15 +100,8 @@ def problems_of(refusal: Refusal) -> tuple[Problem, ...]:
     if not refusal.fields:
         return (Problem(refusal.reason, refusal.detail),)
     return tuple(
-        Problem(each.reason, each.detail, each.field, _safe(each.field, each.value))
-        for each in refusal.fields
+        Problem(each.reason, each.detail, each.field, each.value) for each in refusal.fields
     )
-
-
-def _safe(field: str, value: str | None) -> str | None:
-    if value is None or _SECRET_FIELD.search(field):
-        return None
-    return value[:_SHOWN_CHARACTERS]
 
 
 def error_body(error: ApiError, *, path: str, now: datetime, request_id: str) -> dict[str, object]:

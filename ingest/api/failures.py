@@ -1,7 +1,8 @@
 """The ingestion failures: what was refused, landed or not, the latest first."""
 
-import re
+import heapq
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,14 +15,9 @@ from pyarrow import dataset
 
 from ingest import lake, segments
 from ingest.paths import DataPaths
+from ingest.redaction import without_secrets
 from ingest.segments import SegmentError
 
-_HIDDEN = re.compile(
-    r"credential|api.?key|authori[sz]|secret|password|^application$|^clientId$"
-    r"|^inputMessages$|^outputResponse$|^systemPrompt$|headers$|messages$|prompt$",
-    re.IGNORECASE,
-)
-_REDACTED = "[redacted]"
 _LANDED = "from quarantine where segment_id in (select segment_id from segments)"
 
 
@@ -61,16 +57,16 @@ class Failure:
 
 def count_and_page(paths: DataPaths, *, page: int, size: int) -> tuple[int, list[Failure]]:
     """Return how many failures there are, and those of a page, counted from 0."""
-    waiting = sorted(_unlanded(paths.landing), key=lambda each: each.failed_at, reverse=True)
     offset = page * size
-    shown = waiting[offset : offset + size]
+    waiting_count, waiting = _unlanded(paths.landing, offset + size)
+    shown = waiting[offset:]
     with duckdb.connect(config={"threads": 1}) as connection:
         connection.execute("set TimeZone = 'UTC'")
         for name in ("quarantine", "segments"):
             connection.register(name, _dataset(paths.lake / name, lake.TABLES[name]))
         landed = connection.execute(f"select count(*) {_LANDED}").fetchone() or (0,)
-        shown += _landed(connection, size - len(shown), max(0, offset - len(waiting)))
-    return len(waiting) + int(landed[0]), shown
+        shown += _landed(connection, size - len(shown), max(0, offset - waiting_count))
+    return waiting_count + int(landed[0]), shown
 
 
 def hal_page(path: str, total: int, failures: list[Failure], *, page: int, size: int) -> object:
@@ -87,14 +83,21 @@ def hal_page(path: str, total: int, failures: list[Failure], *, page: int, size:
     }
 
 
-def _unlanded(landing: Path) -> Iterator[Failure]:
+def _unlanded(landing: Path, most: int) -> tuple[int, list[Failure]]:
+    """Return how many wait to be landed, and the latest of them; no more than these are held."""
+    count = 0
+    latest: list[Failure] = []
     for path in segments.unlanded(landing):
-        try:
-            for frame in segments.frames(path):
-                yield from (_waiting(record) for record in frame.refused)
-        except (SegmentError, FileNotFoundError):
-            # It was landed meanwhile, or its end is being written.
-            continue
+        found = [*_refused(path)]
+        count += len(found)
+        latest = heapq.nlargest(most, [*latest, *found], key=lambda each: each.failed_at)
+    return count, latest
+
+
+def _refused(path: Path) -> Iterator[Failure]:
+    # It may be landed meanwhile, or its end be being written.
+    with suppress(SegmentError, FileNotFoundError):
+        yield from map(_waiting, segments.refused(path))
 
 
 def _waiting(record: Mapping[str, Any]) -> Failure:
@@ -127,21 +130,7 @@ def _landed(connection: duckdb.DuckDBPyConnection, limit: int, offset: int) -> l
 def _payload(raw_text: str) -> object:
     """Return what was sent, if it can be read; of what can't, no part can be told to be safe."""
     try:
-        return _without_secrets(msgspec.json.decode(raw_text))
+        # What was landed before it was cut out of what is kept is cut out here.
+        return without_secrets(msgspec.json.decode(raw_text))
     except (msgspec.MsgspecError, RecursionError):
         return None
-
-
-def _without_secrets(value: object) -> object:
-    if isinstance(value, list):
-        return [_without_secrets(each) for each in value]
-    if not isinstance(value, dict):
-        return value
-    # An attribute of OTLP is an object that says its name.
-    is_hidden = _HIDDEN.search(str(value.get("key", "")))
-    return {
-        name: _REDACTED
-        if _HIDDEN.search(name) or (is_hidden and name == "value")
-        else _without_secrets(child)
-        for name, child in value.items()
-    }

@@ -12,9 +12,10 @@ import os
 import secrets
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import NamedTuple
 
 from ingest.api.call import Answer
 from ingest.api.errors import ApiError, Problem
@@ -23,16 +24,21 @@ KEPT_FOR = timedelta(hours=25)
 RETRY_AFTER_SECONDS = 1
 MAX_KEY_LENGTH = 255
 _SCHEMA = """
-    create table if not exists answers (
-        idempotency_key text primary key,
+    create table if not exists requests (
+        sender text,
+        idempotency_key text,
         fingerprint blob not null,
         owner text not null,
         claimed_at real not null,
         status integer,
         content_type blob,
-        body blob
-    ) strict, without rowid
+        body blob,
+        primary key (sender, idempotency_key)
+    ) strict, without rowid;
+
+    create index if not exists requests_by_age on requests (claimed_at)
 """
+_AT_ONCE = 1_000
 
 
 def fingerprint(*parts: bytes) -> bytes:
@@ -44,6 +50,17 @@ def fingerprint(*parts: bytes) -> bytes:
     return digest.digest()
 
 
+class SenderKey(NamedTuple):
+    """An Idempotency-Key, and the name of the API key that it came with: others have their own."""
+
+    sender: str
+    key: str
+
+    def seed(self, fingerprint_: bytes) -> bytes:
+        """Return what ids are made of for events of the request with that fingerprint."""
+        return fingerprint(self.sender.encode(), self.key.encode(), fingerprint_)
+
+
 class Idempotency:
     """Claims of keys, and the answers they got."""
 
@@ -53,20 +70,21 @@ class Idempotency:
         self._processes.mkdir(parents=True, exist_ok=True)
         # A claim of a process that is gone is nobody's; a lock ends with its process.
         self._owner, self._lock = _enter(self._processes)
-        self._in_flight: set[str] = set()
-        self._connection = sqlite3.connect(
-            folder / "idempotency.sqlite", isolation_level=None, timeout=0.5
-        )
-        self._connection.execute("pragma journal_mode = wal")
-        self._connection.execute("pragma synchronous = normal")
-        self._connection.execute(_SCHEMA)
+        self._in_flight: set[SenderKey] = set()
+        # What could not be written yet: an answer, or None for a key that is given back.
+        self._unwritten: dict[SenderKey, Answer | None] = {}
+        self._path = folder / "idempotency.sqlite"
+        # SQLite gives its own files the mode of this one; answers say what was sent.
+        self._path.touch(mode=0o600)
+        self._connection = self._opened()
+        self._connection.executescript(_SCHEMA)
 
     def close(self) -> None:
         """Close the files; what is claimed and not answered becomes nobody's."""
         self._connection.close()
         os.close(self._lock)
 
-    def claim(self, key: str, fingerprint: bytes, now: datetime) -> Answer | None:
+    def claim(self, key: SenderKey, fingerprint: bytes, now: datetime) -> Answer | None:
         """Return the answer that the same request got; with None the key is the caller's.
 
         Who has a key must `keep` an answer or `release` it.
@@ -75,7 +93,8 @@ class Idempotency:
             ApiError: 400 where the key is too long, 409 where it belongs to another request, or
                 the first is not answered yet, 503 where keys can't be kept.
         """
-        if len(key) > MAX_KEY_LENGTH:
+        self.retry()
+        if len(key.key) > MAX_KEY_LENGTH:
             long = f"the Idempotency-Key is longer than {MAX_KEY_LENGTH} characters"
             raise ApiError(400, Problem("text_too_long", long, "Idempotency-Key"))
         with _unavailable_on_failure():
@@ -86,79 +105,107 @@ class Idempotency:
         self._in_flight.add(key)
         return None
 
-    def keep(self, key: str, answer: Answer) -> None:
+    def keep(self, key: SenderKey, answer: Answer) -> None:
         """Keep the answer to the request that claimed a key.
 
-        Where that fails the key is nobody's: what was accepted is acknowledged all the same, and
-        sent again it is the same event.
+        Where that fails, what was accepted is acknowledged all the same, and it is tried again.
         """
         self._in_flight.discard(key)
-        with suppress(sqlite3.OperationalError):
-            self._connection.execute(
-                "update answers set status = ?, content_type = ?, body = ?"
-                " where idempotency_key = ? and owner = ?",
-                (answer.status, answer.content_type, answer.body, key, self._owner),
-            )
+        self._unwritten[key] = answer
+        self.retry()
 
-    def release(self, key: str) -> None:
+    def release(self, key: SenderKey) -> None:
         """Give a key back without an answer: the same request may be tried again."""
         self._in_flight.discard(key)
+        self._unwritten[key] = None
+        self.retry()
+
+    def retry(self) -> None:
+        """Write what could not be written; until then other processes take it for unanswered."""
         with suppress(sqlite3.OperationalError):
+            for key, answer in [*self._unwritten.items()]:
+                self._write(key, answer)
+                del self._unwritten[key]
+
+    def prune(self, now: datetime) -> bool:
+        """Forget some of what is older than a day; return whether there may be more of it.
+
+        It may run in a thread of its own.
+        """
+        with suppress(sqlite3.OperationalError), closing(self._opened()) as connection:
+            deleted = connection.execute(
+                "delete from requests where (sender, idempotency_key) in ("
+                "select sender, idempotency_key from requests where claimed_at < ? limit ?)",
+                ((now - KEPT_FOR).timestamp(), _AT_ONCE),
+            )
+            return deleted.rowcount == _AT_ONCE
+        return False
+
+    def _opened(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(self._path, isolation_level=None, timeout=0.5)
+        connection.execute("pragma journal_mode = wal")
+        connection.execute("pragma synchronous = normal")
+        return connection
+
+    def _write(self, key: SenderKey, answer: Answer | None) -> None:
+        if answer is None:
             self._connection.execute(
-                "delete from answers where idempotency_key = ? and owner = ? and status is null",
-                (key, self._owner),
+                "delete from requests"
+                " where sender = ? and idempotency_key = ? and owner = ? and status is null",
+                (*key, self._owner),
+            )
+        else:
+            self._connection.execute(
+                "update requests set status = ?, content_type = ?, body = ?"
+                " where sender = ? and idempotency_key = ? and owner = ?",
+                (answer.status, answer.content_type, answer.body, *key, self._owner),
             )
 
-    def prune(self, now: datetime) -> None:
-        """Forget what is older than a day."""
-        with suppress(sqlite3.OperationalError):
-            self._connection.execute(
-                "delete from answers where claimed_at < ?", ((now - KEPT_FOR).timestamp(),)
-            )
-
-    def _insert(self, key: str, fingerprint: bytes, now: datetime) -> bool:
+    def _insert(self, key: SenderKey, fingerprint: bytes, now: datetime) -> bool:
         inserted = self._connection.execute(
-            "insert into answers (idempotency_key, fingerprint, owner, claimed_at)"
-            " values (?, ?, ?, ?) on conflict do nothing",
-            (key, fingerprint, self._owner, now.timestamp()),
+            "insert into requests (sender, idempotency_key, fingerprint, owner, claimed_at)"
+            " values (?, ?, ?, ?, ?) on conflict do nothing",
+            (*key, fingerprint, self._owner, now.timestamp()),
         )
         return inserted.rowcount == 1
 
-    def _look_up(self, key: str, fingerprint: bytes) -> Answer | None:
+    def _look_up(self, key: SenderKey, fingerprint: bytes) -> Answer | None:
         row = self._connection.execute(
-            "select fingerprint, owner, status, content_type, body from answers"
-            " where idempotency_key = ?",
-            (key,),
+            "select fingerprint, owner, status, content_type, body from requests"
+            " where sender = ? and idempotency_key = ?",
+            key,
         ).fetchone()
         if row is None:
             raise _in_progress(key)
         known, owner, status, content_type, body = row
         if known != fingerprint:
             told = "this Idempotency-Key came with another request before"
-            raise ApiError(409, Problem("idempotency_key_mismatch", told, "Idempotency-Key", key))
+            raise ApiError(
+                409, Problem("idempotency_key_mismatch", told, "Idempotency-Key", key.key)
+            )
         if status is not None:
             return Answer(status, body, content_type, ((b"idempotency-replayed", b"true"),))
         if self._is_alive(owner, key) or not self._take_over(key, owner):
             raise _in_progress(key)
         return None
 
-    def _is_alive(self, owner: str, key: str) -> bool:
+    def _is_alive(self, owner: str, key: SenderKey) -> bool:
         if owner == self._owner:
             return key in self._in_flight
         return _is_locked(self._processes / owner)
 
-    def _take_over(self, key: str, owner: str) -> bool:
+    def _take_over(self, key: SenderKey, owner: str) -> bool:
         taken = self._connection.execute(
-            "update answers set owner = ?"
-            " where idempotency_key = ? and owner = ? and status is null",
-            (self._owner, key, owner),
+            "update requests set owner = ?"
+            " where sender = ? and idempotency_key = ? and owner = ? and status is null",
+            (self._owner, *key, owner),
         )
         return taken.rowcount == 1
 
 
-def _in_progress(key: str) -> ApiError:
+def _in_progress(key: SenderKey) -> ApiError:
     told = "the first request with this Idempotency-Key is not answered yet"
-    problem = Problem("idempotency_key_in_progress", told, "Idempotency-Key", key)
+    problem = Problem("idempotency_key_in_progress", told, "Idempotency-Key", key.key)
     return ApiError(409, problem, retry_after=RETRY_AFTER_SECONDS)
 
 

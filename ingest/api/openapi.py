@@ -6,12 +6,14 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
+from ingest.api.call import PROTOBUF
 from ingest.api.endpoints import ENDPOINTS, EventEndpoint, OtlpEndpoint
 
 VERSION = "1"
 DESCRIPTION = (
     "Events are answered with 2xx once they are on the disk. What is refused is answered with"
-    " every field at fault, and kept with the ingestion failures."
+    " every field at fault, and kept with the ingestion failures. A method that a path does not"
+    " have is answered with 405."
 )
 Schema = dict[str, Any]
 
@@ -158,7 +160,7 @@ def _ai_form(example: Schema, *required: str) -> Schema:
     return _form(must_have, _AI | counts, _AI_EXAMPLE | example)
 
 
-_FORMS: Mapping[str, Schema] = {
+FORMS: Mapping[str, Schema] = {
     "/meter/v1/api/meter": _form(
         ("method", "responseCode"),
         {
@@ -240,7 +242,7 @@ _FORMS: Mapping[str, Schema] = {
         {"transactionId": "a-4711", "responseCode": 200, "totalDuration": 12},
     ),
     "/meter/v2/tool/events": _form(
-        ("transactionId", "toolId"),
+        ("toolId",),
         {
             "transactionId": _TEXT,
             "toolId": _TEXT,
@@ -264,13 +266,16 @@ _FORMS: Mapping[str, Schema] = {
             "source": {"type": "string", "minLength": 1, "maxLength": 255},
             "type": {"type": "string", "minLength": 1},
             "time": _INSTANT,
-            "data": _OBJECT,
+            "datacontenttype": _TEXT,
+            "data": {"description": "Any JSON; the members of an object are metering elements"},
+            "data_base64": _TEXT
+            | {"description": "The data, JSON or text as datacontenttype says; in place of data"},
         },
         _CLOUD_EVENT_EXAMPLE,
     ),
 }
 EXAMPLES: Mapping[str, Schema] = {
-    **{path: form["example"] for path, form in _FORMS.items()},
+    **{path: form["example"] for path, form in FORMS.items()},
     "/meter/v2/otlp/v1/traces": _SPANS_EXAMPLE,
     "/meter/v2/otlp/v1/logs": _LOGS_EXAMPLE,
     "/meter/v2/otlp/v1/metrics": _METRICS_EXAMPLE,
@@ -350,18 +355,25 @@ _REFUSALS = {
     "408": "The body did not come in time",
     "409": "The Idempotency-Key belongs to another request, or its first is not answered yet",
     "413": "Too large, or too many records",
+    "414": "A URL that is too long",
     "415": "A Content-Encoding that is not known",
     "422": "Strict mode: a name that the catalogue does not know",
     "429": "Too often with this key; Retry-After says how long to wait",
+    "431": "Headers that are too long",
+    "500": "The server failed; nothing is known of what was sent",
     "503": "It can't be kept now; Retry-After says when to try again",
 }
 _HEALTH = ("/healthz", "/readyz")
+PRODUCT_KEY = "/meter/v1/api/meter/product-key"
 _UNREADABLE = {
     "400": "A parameter can't be read; it is named",
     "401": "No key, or none that is accepted",
     "403": "The key lacks the scope read",
     "404": "The catalogue does not know it",
+    "503": "Keys can't be checked now; Retry-After says when to try again",
 }
+_UNSERVED = {status: _REFUSALS[status] for status in ("414", "431")} | {"500": "The server failed"}
+_PROTOBUF: Schema = {"schema": {"type": "string", "format": "binary"}}
 
 
 def document(app: FastAPI) -> dict[str, Any]:
@@ -395,6 +407,9 @@ def _readable(path: str, methods: Schema) -> Schema:
         responses["503"] = _response("Events can't be accepted", _OBJECT)
     else:
         responses |= {code: _response(told, _ERROR) for code, told in _UNREADABLE.items()}
+    responses |= {code: _response(told, _ERROR) for code, told in _UNSERVED.items()}
+    if path == PRODUCT_KEY:
+        responses["403"] = _response("The key has neither meter:write nor read", _ERROR)
     if path == "/metrics":
         responses["200"] = {"description": "Counters", "content": {"text/plain": {"schema": _TEXT}}}
     return methods
@@ -412,10 +427,14 @@ def _operation(endpoint: EventEndpoint | OtlpEndpoint) -> dict[str, Any]:
     if not is_otlp:
         told = "Some of a batch was accepted; what was not is listed"
         responses["207"] = _response(told, {"$ref": "#/components/schemas/Batch"})
+    else:
+        # What comes in protobuf is answered in protobuf.
+        for response in responses.values():
+            response["content"][PROTOBUF] = _PROTOBUF
     return {
         "summary": endpoint.summary,
         "tags": ["OpenTelemetry" if is_otlp else "Events"],
-        "parameters": [] if is_otlp else [_IDEMPOTENCY_KEY],
+        "parameters": [_IDEMPOTENCY_KEY, *(_ATTRIBUTES if _is_cloud_events(endpoint) else ())],
         "requestBody": {"required": True, "content": _content(endpoint)},
         "responses": responses,
     }
@@ -430,20 +449,45 @@ _IDEMPOTENCY_KEY: Schema = {
 }
 
 
+# What makes it binary mode; any other attribute can come in the same way.
+_ATTRIBUTES: tuple[Schema, ...] = tuple(
+    {
+        "name": f"ce-{name}",
+        "in": "header",
+        "required": False,
+        "description": "An attribute of a CloudEvent in binary mode, whose data are the body",
+        "schema": schema,
+    }
+    for name, schema in (
+        ("specversion", {"const": "1.0"}),
+        ("id", _TEXT),
+        ("source", _TEXT),
+        ("type", _TEXT),
+    )
+)
+
+
+def _is_cloud_events(endpoint: EventEndpoint | OtlpEndpoint) -> bool:
+    return isinstance(endpoint, EventEndpoint) and endpoint.is_cloud_events
+
+
 def _content(endpoint: EventEndpoint | OtlpEndpoint) -> Schema:
     example = EXAMPLES[endpoint.path]
     if isinstance(endpoint, OtlpEndpoint):
         return {
             "application/json": {"schema": _OBJECT, "example": example},
-            "application/x-protobuf": {"schema": {"type": "string", "format": "binary"}},
+            PROTOBUF: _PROTOBUF,
         }
-    one = _FORMS[endpoint.path]
+    one = FORMS[endpoint.path]
     both = {"oneOf": [one, {"type": "array", "items": one}]}
     lines = {"application/x-ndjson": {"schema": _TEXT}}
     if endpoint.is_cloud_events:
+        data = {"description": "In binary mode: the data"}
         return {
             "application/cloudevents+json": {"schema": one, "example": example},
             "application/cloudevents-batch+json": {"schema": {"type": "array", "items": one}},
+            "application/json": {"schema": {"anyOf": [*both["oneOf"], data]}, "example": example},
+            "text/plain": {"schema": _TEXT | data},
             **lines,
         }
     return {"application/json": {"schema": both, "example": example}, **lines}

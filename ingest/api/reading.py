@@ -27,7 +27,6 @@ _FAILURES = (
     "/v1/ingestion-failures",
     "/profitstream/v2/api/tenants/{tenant_id}/ingestion-failures",
 )
-_PRODUCT_KEY = "/meter/v1/api/meter/product-key"
 _TEXT = "text/plain; version=0.0.4; charset=utf-8"
 
 
@@ -45,7 +44,8 @@ def reading(readable: "Readable", lifespan: Lifespan) -> FastAPI:
     by_key = [Depends(readable.refuse_without_key)]
     for path in _FAILURES:
         app.get(path, dependencies=by_key, tags=["Failures"])(readable.ingestion_failures)
-    app.get(_PRODUCT_KEY, dependencies=by_key, tags=["Catalogue"])(readable.product_key)
+    by_any_key = [Depends(readable.refuse_strangers)]
+    app.get(openapi.PRODUCT_KEY, dependencies=by_any_key, tags=["Catalogue"])(readable.product_key)
     app.get("/healthz", tags=["Health"])(readable.healthz)
     app.get("/readyz", tags=["Health"])(readable.readyz)
     app.get("/metrics", tags=["Health"])(readable.metrics)
@@ -70,7 +70,15 @@ class Readable:
         Raises:
             ApiError: there is none.
         """
-        self.authentication.authenticate(_call(request), "read", self.clock())
+        self.authentication.authenticate(_call(request), self.clock(), "read")
+
+    async def refuse_strangers(self, request: Request) -> None:
+        """Let only keys through that may read or send: clients ask by the key that they send by.
+
+        Raises:
+            ApiError: there is none.
+        """
+        self.authentication.authenticate(_call(request), self.clock(), "meter:write", "read")
 
     async def ingestion_failures(
         self,

@@ -1,5 +1,6 @@
 """Running the application: where it listens, and with how many processes."""
 
+import asyncio
 import multiprocessing
 import os
 import signal
@@ -10,16 +11,28 @@ from socket import getaddrinfo
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from ingest.api.call import ENCODER
+from ingest.api.errors import Problem, shown
 from ingest.api.logs import log_config
 from ingest.api.settings import Clock, Settings
 from ingest.api.telemetry import share_counters
 from ingest.api_keys import KeyStore
 
 _MAX_HEAD = 64 << 10
+_HEAD_SECONDS = 30.0
+# Of one process. It keeps below the 1,024 files that most systems let a process open.
+_MOST_CONNECTIONS = 800
+_TOLD = ENCODER.encode(
+    {
+        "status": 431,
+        "error": "Request Header Fields Too Large",
+        "errors": shown([Problem("too_large", f"headers above {_MAX_HEAD:,} bytes")]),
+    }
+)
 _TOO_LARGE = (
     b"HTTP/1.1 431 Request Header Fields Too Large\r\n"
-    b"content-length: 0\r\nconnection: close\r\n\r\n"
-)
+    b"content-type: application/json\r\ncontent-length: %d\r\nconnection: close\r\n\r\n%b"
+) % (len(_TOLD), _TOLD)
 _GRACEFUL_SECONDS = 20
 
 
@@ -90,6 +103,7 @@ def run(application: str, settings: Settings, *, host: str, port: int, workers: 
         access_log=False,
         proxy_headers=False,
         server_header=False,
+        limit_concurrency=_MOST_CONNECTIONS,
         timeout_graceful_shutdown=_GRACEFUL_SECONDS,
     )
 
@@ -111,20 +125,34 @@ def end_with_parent() -> None:
 
 
 class BoundedHeads(HttpToolsProtocol):
-    """Reads HTTP/1.1, and no head without end: the parser alone would keep all of it."""
+    """Reads HTTP/1.1, and no head without end, in bytes or in time.
+
+    The parser alone would keep all of it, and wait for ever.
+    """
 
     _head_bytes = 0
     _is_in_head = False
+    _head_timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin to wait for the first head."""
+        super().connection_made(transport)  # type: ignore[arg-type] # it is narrowed there
+        self._wait_for_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Wait no more."""
+        self._stop_waiting()
+        super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         """Hand bytes to the parser, unless the head that they belong to is too long already."""
         if self._is_in_head:
-            self._head_bytes += len(data)
-            if self._head_bytes > _MAX_HEAD:
-                self.transport.write(_TOO_LARGE)
-                self.transport.close()
-                return
-        super().data_received(data)
+            data = self._head_received(data)
+        if data and not self.transport.is_closing():
+            super().data_received(data)
+        # Nearly every head comes at once, and needs no timer of its own.
+        if self._is_in_head and self._head_timer is None:
+            self._wait_for_head()
 
     def on_message_begin(self) -> None:
         """Begin to count."""
@@ -135,4 +163,24 @@ class BoundedHeads(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """Stop counting."""
         self._is_in_head = False
+        self._stop_waiting()
         super().on_headers_complete()
+
+    def _head_received(self, data: bytes) -> bytes:
+        """Hand over as much as a head may still have; return what follows its end."""
+        room = _MAX_HEAD - self._head_bytes
+        self._head_bytes += len(data)
+        super().data_received(data[:room])
+        rest = data[room:]
+        if rest and self._is_in_head:
+            self.transport.write(_TOO_LARGE)
+            self.transport.close()
+        return rest
+
+    def _wait_for_head(self) -> None:
+        self._head_timer = self.loop.call_later(_HEAD_SECONDS, self.transport.close)
+
+    def _stop_waiting(self) -> None:
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None

@@ -16,6 +16,7 @@ class Limits:
     Attributes:
         body_bytes: of the body as sent.
         decoded_bytes: of the body after decompression.
+        kept_total_bytes: of all that a request makes: lines of events, texts of what is refused.
         records: events, spans, log records or points of one request.
         values: of all its records together, objects and lists counted as well.
         head_bytes: of all headers together.
@@ -27,6 +28,7 @@ class Limits:
 
     body_bytes: int = 8 << 20
     decoded_bytes: int = 32 << 20
+    kept_total_bytes: int = 64 << 20
     records: int = 10_000
     values: int = 750_000
     head_bytes: int = 32 << 10

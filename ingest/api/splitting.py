@@ -13,6 +13,8 @@ from ingest import strict_json
 from ingest.api.bodies import UnreadableBodyError
 from ingest.api.call import Call
 from ingest.api.errors import Problem
+from ingest.forms import cloud_event
+from ingest.redaction import text_without_secrets
 from ingest.refusal import Refusal
 from ingest.strict_json import Json
 
@@ -21,7 +23,6 @@ _BLANK = b" \t\r\n"
 # A line that says anything, from its first character that is not blank.
 _LINE = re.compile(rb"[^ \t\r\n][^\n]*")
 _LINES = frozenset({"application/x-ndjson", "application/ndjson", "application/jsonl"})
-_JSON_DATA = frozenset({"", "application/json", "text/json"})
 # Where each element of a list ends is found here; what it says, by the strict reader.
 _LIST = msgspec.json.Decoder(list[Raw])
 _ATTRIBUTE = b"ce-"
@@ -44,8 +45,8 @@ class Records:
 def split(body: bytes, content_type: str, limit: int) -> Records:
     """Return the records of a body: one object, a list of them, or one a line.
 
-    The first character tells a list from an object, whatever the Content-Type says; lines have to
-    be told by it.
+    The first character tells a list from an object, whatever the Content-Type says; that these are
+    lines has to be told by it.
 
     Raises:
         UnreadableBodyError: the body is no list of JSON values, or has more than `limit` records.
@@ -93,23 +94,29 @@ def binary_cloud_event(call: Call, body: bytes) -> dict[str, Json]:
     Raises:
         Refusal: its data are no text, or of JSON's type and no JSON.
     """
-    record: dict[str, Json] = {
-        name[len(_ATTRIBUTE) :].decode("latin-1"): unquote(value.decode("latin-1"))
-        for name, value in call.headers.items()
-        if name.startswith(_ATTRIBUTE)
-    }
-    content_type = call.content_type
-    if content_type:
-        record["datacontenttype"] = content_type
+    record = _attributes(call)
     if body:
-        is_json = content_type in _JSON_DATA or content_type.endswith("+json")
-        record["data"] = strict_json.parse_value(body) if is_json else _text(body)
+        record["data"] = cloud_event.data_of(body, call.content_type)
     strict_json.check(record)
     return record
 
 
-def _text(body: bytes) -> str:
+def binary_cloud_event_text(call: Call, body: bytes) -> bytes:
+    """Return a CloudEvent of binary mode, readable or not, as structured mode without secrets."""
+    record = _attributes(call)
     try:
-        return body.decode()
-    except UnicodeDecodeError as error:
-        raise Refusal("not_utf8", f"byte {error.start + 1} is no UTF-8") from None
+        record["data"] = cloud_event.data_of(body, call.content_type) if body else None
+    except Refusal:
+        record["data"] = body.decode("utf-8", "replace")
+    return text_without_secrets(record)
+
+
+def _attributes(call: Call) -> dict[str, Json]:
+    attributes: dict[str, Json] = {
+        name[len(_ATTRIBUTE) :].decode("latin-1"): unquote(value.decode("latin-1"))
+        for name, value in call.headers.items()
+        if name.startswith(_ATTRIBUTE)
+    }
+    if call.content_type:
+        attributes["datacontenttype"] = call.content_type
+    return attributes

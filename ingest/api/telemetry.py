@@ -16,7 +16,7 @@ from prometheus_client.registry import Collector
 
 from ingest.api.health import Health
 from ingest.api.metering import Taken
-from ingest.segments import SegmentWriter
+from ingest.segment_writing import SegmentWriter
 
 # prometheus_client looks at it when it is imported: several processes count in files below it.
 SHARED_FOLDER = "PROMETHEUS_MULTIPROC_DIR"

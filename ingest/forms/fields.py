@@ -7,6 +7,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import TypeVar
 
 from ingest import event as events
+from ingest import redaction
 from ingest.event import COST_STEP
 from ingest.refusal import FieldProblem, Reason, Refusal
 from ingest.strict_json import Json
@@ -14,8 +15,6 @@ from ingest.strict_json import Json
 _COST = re.compile(r"\d{1,13}(\.\d{1,120})?([eE][+-]?\d{1,2})?", re.ASCII)
 # What rounds to 10^13 is too much already.
 _COST_LIMIT = Decimal(10) ** 13 - COST_STEP / 2
-# What nobody may read in an answer or a report, though the sender knows it.
-_SECRETS = frozenset({"value", "credential", "subscriberCredential", "application", "clientId"})
 _SHOWN = 80
 _T = TypeVar("_T")
 
@@ -73,7 +72,7 @@ class Fields:
         if not text:
             return None
         if not _COST.fullmatch(text) or Decimal(text) >= _COST_LIMIT:
-            self.fault(name, "bad_cost", f"{name} '{text[:40]}' is no amount")
+            self.fault(name, "bad_cost", f"{name} '{redaction.brief(value, 40)}' is no amount")
             return None
         return Decimal(text).quantize(COST_STEP, ROUND_HALF_UP)
 
@@ -112,10 +111,14 @@ class Fields:
 
     def fault(self, name: str, reason: Reason, detail: str) -> None:
         """Collect what is wrong with a field."""
-        shown = None if name in _SECRETS else events.text_of(self.record.get(name))
-        value = shown and shown[:_SHOWN]
         field = f"{self._place}{name}".rstrip(".")
-        self._problems.append(FieldProblem(field, reason, detail, value))
+        value = self.record.get(name)
+        # What is no scalar may hold a secret anywhere.
+        told = value if isinstance(value, dict | list) else events.text_of(value)
+        # A credential's name is none.
+        is_secret = name != "name" and any(map(redaction.is_hidden, field.split(".")))
+        shown = None if told is None or is_secret else redaction.brief(told, _SHOWN)
+        self._problems.append(FieldProblem(field, reason, detail, shown))
 
     def refuse_faults(self) -> None:
         """Refuse the record if anything was wrong.

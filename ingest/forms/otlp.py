@@ -1,18 +1,20 @@
 """OTLP requests: every span, log record and reading of a metric is an event.
 
 A generative AI call is told by up to three signals, and one of them is billed: the span, or the
-log record that a coding agent writes for each request. What tells of it again (the spans around
-it, events within it, metrics of it) lands as well, but its billing is skipped and it says nothing
-of usage, which would count twice.
+log record in which a coding agent tells what a request used. What tells of it again (the spans
+around it, events within it, metrics of it) lands as well, but its billing is skipped and it says
+nothing of usage, which would count twice.
 """
 
 import base64
 import hashlib
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from itertools import chain, islice
-from typing import Literal, TypeVar
+from typing import Literal
 
 import msgspec
 from google.protobuf.json_format import MessageToDict
@@ -34,7 +36,6 @@ from ingest.strict_json import Json
 Record = Mapping[str, Json]
 Signal = Literal["traces", "logs", "metrics"]
 Read = Event | Refusal
-_T = TypeVar("_T")
 
 _LEVELS: Mapping[Signal, tuple[str, str, str]] = {
     "traces": ("resourceSpans", "scopeSpans", "spans"),
@@ -47,7 +48,9 @@ _MESSAGES: Mapping[Signal, Callable[[], Message]] = {
     "metrics": ExportMetricsServiceRequest,
 }
 _IDS = frozenset({"traceId", "spanId"})
+_HEX = re.compile(r"[0-9a-f]+")
 _STATUSES = {"1": "OK", "2": "ERROR", "STATUS_CODE_OK": "OK", "STATUS_CODE_ERROR": "ERROR"}
+_NO_TIME = (None, "", "0")
 _CUMULATIVE = (2, "AGGREGATION_TEMPORALITY_CUMULATIVE")
 # What a point of each kind says in which field, and what is added to the metric's name for it.
 _QUANTITIES: Mapping[str, Mapping[str, str]] = {
@@ -74,7 +77,12 @@ _UNKEPT = frozenset(name for names in _IDENTITY for name in names) | {
     "gen_ai.system_instructions",
     "gen_ai.tool.call.arguments",
     "gen_ai.tool.call.result",
+    "function_args",
     "prompt",
+    "request_text",
+    "response_text",
+    "tool_input",
+    "tool_parameters",
     "transaction_id",
     "user.account_uuid",
     "user.full_name",
@@ -105,8 +113,12 @@ _SPAN_NAMES: Mapping[str, Sequence[str]] = {
 _LOG_NAMES: Mapping[str, Sequence[str]] = {
     "inputTokenCount": ("input_tokens", "input_token_count"),
     "outputTokenCount": ("output_tokens", "output_token_count"),
-    "cacheReadTokenCount": ("cache_read_tokens", "cached_content_token_count"),
-    "cacheCreationTokenCount": ("cache_creation_tokens",),
+    "cacheReadTokenCount": (
+        "cache_read_tokens",
+        "cached_content_token_count",
+        "cached_token_count",
+    ),
+    "cacheCreationTokenCount": ("cache_creation_tokens", "cache_write_token_count"),
     "totalTokenCount": ("total_token_count",),
     "totalCost": ("cost_usd",),
     "requestDuration": ("duration_ms",),
@@ -118,10 +130,25 @@ _TOLD_BY_NAME = frozenset(
     name for names in (_SPAN_NAMES, _LOG_NAMES) for known in names.values() for name in known
 ) - {"model", "provider"}
 _AROUND_CALLS = ("execute_tool", "invoke_agent")
+_REPEATING_METRICS = (
+    "gen_ai.client.",
+    "claude_code.token.",
+    "claude_code.cost.",
+    "codex.turn.token_usage",
+    "gemini_cli.token.",
+)
+_LOG_USAGE = {*_LOG_NAMES["inputTokenCount"], *_LOG_NAMES["outputTokenCount"], "cost_usd"}
+# Which record of a coding agent tells what a request used, and who serves it if nobody says so.
 _AGENT_REQUEST = "api_request"
-_REPEATING_METRICS = ("gen_ai.client.", "claude_code.token.", "claude_code.cost.")
-# Who serves a coding agent that does not say so.
-_VENDORS = {"claude_code": "anthropic", "codex": "openai", "gemini_cli": "google"}
+_AGENTS: Mapping[str, str] = {
+    "claude_code.api_request": "anthropic",
+    "codex.sse_event": "openai",
+    "gemini_cli.api_response": "google",
+}
+_OF_AN_AGENT = tuple(name.partition(".")[0] + "." for name in _AGENTS)
+_GEMINI_OUTPUT = ("output_token_count", "thoughts_token_count", "", "")
+# What a coding agent and its tools said to each other, under names that others use for usage.
+_UNKEPT_OF_AN_AGENT = ("arguments", "output", "response")
 
 
 def parse_protobuf(signal: Signal, body: bytes) -> dict[str, Json]:
@@ -150,7 +177,7 @@ def read_traces(request: Record, most: int | None = None) -> list[Read]:
     Raises:
         Refusal: the request is not built as OTLP is.
     """
-    return [_attempt(_span_event, told) for told in islice(_told(request, "traces"), most)]
+    return [*map(_attempt, deferred(request, "traces", most))]
 
 
 def read_logs(request: Record, most: int | None = None) -> list[Read]:
@@ -162,20 +189,56 @@ def read_logs(request: Record, most: int | None = None) -> list[Read]:
     Raises:
         Refusal: the request is not built as OTLP is.
     """
-    return [_attempt(_log_event, told) for told in islice(_told(request, "logs"), most)]
+    return [*map(_attempt, deferred(request, "logs", most))]
 
 
 def read_metrics(request: Record, most: int | None = None) -> list[Read]:
     """Return the event of each reading of a metric, or why there is none; of the first `most`.
 
-    What only grows comes as a `series`, whose increase is what was used. All else is taken as it
-    is. A histogram has two readings, of its sum and of its count.
+    What only grows comes as a `series`, whose increase is what was used; it has to say since when
+    it counts. All else is taken as it is. A histogram has two readings, of its sum and of its
+    count.
 
     Raises:
         Refusal: the request is not built as OTLP is.
     """
-    readings = chain.from_iterable(map(_readings, _told(request, "metrics")))
-    return [_attempt(_reading_event, reading) for reading in islice(readings, most)]
+    return [*map(_attempt, deferred(request, "metrics", most))]
+
+
+def deferred(request: Record, signal: Signal, most: int | None = None) -> list[Callable[[], Event]]:
+    """Return for each span, log record or reading, of the first `most`, what reads it.
+
+    What a resource says is said by each of its records, so a short request may be long to read:
+    who reads one after another can stop. Reading a record raises `Refusal` where it has no event.
+
+    Raises:
+        Refusal: the request is not built as OTLP is.
+    """
+    told = _told(request, signal)
+    if signal == "metrics":
+        readings = chain.from_iterable(map(_readings, told))
+        return [partial(_reading_event, reading) for reading in islice(readings, most)]
+    read = _span_event if signal == "traces" else _log_event
+    return [partial(read, each) for each in islice(told, most)]
+
+
+def alone(request: Record, signal: Signal) -> Iterator[Record]:
+    """Yield for each event, in the order in which they are read, a request of nothing else.
+
+    The record comes before the resource, which may be much longer.
+    """
+    outer, inner, leaf = _LEVELS[signal]
+    for group, scoped, record in _levels(request, signal):
+        told = _Told(record, {}, "")
+        records = map(_Reading.alone, _readings(told)) if signal == "metrics" else [record]
+        for one in records:
+            within: dict[str, Json] = {leaf: [dict(one)], **_but(scoped, leaf)}
+            of_group: dict[str, Json] = {inner: [within], **_but(group, inner)}
+            yield {outer: [of_group]}
+
+
+def _but(record: Record, name: str) -> Record:
+    return {key: held for key, held in record.items() if key != name}
 
 
 @dataclass(frozen=True)
@@ -192,10 +255,16 @@ class _Reading:
     """A quantity that a metric's point tells in one of its fields; `grows` from a start on."""
 
     metric: _Told
+    kind: str
     point: dict[str, Json]
     field: str
     element: str
     grows: bool
+
+    def alone(self) -> Record:
+        """Return the metric with this point alone."""
+        data = object_at(self.metric.record, self.kind)
+        return {**self.metric.record, self.kind: {**data, "dataPoints": [self.point]}}
 
 
 class _Said:
@@ -277,17 +346,17 @@ def _told(request: Record, signal: Signal) -> Iterator[_Told]:
         yield _Told(record, object_at(group, "resource"), scope)
 
 
-def _attempt(read: Callable[[_T], Event], told: _T) -> Read:
+def _attempt(read: Callable[[], Event]) -> Read:
     try:
-        return read(told)
+        return read()
     except Refusal as refusal:
         return refusal
 
 
 def _span_event(told: _Told) -> Event:
     said = _Said(told, told.record)
-    trace_id = said.record.required("traceId").lower()
-    span_id = said.record.required("spanId").lower()
+    trace_id = _hex_id(said.record, "traceId", 32)
+    span_id = _hex_id(said.record, "spanId", 16)
     began = instant(said.record, "startTimeUnixNano")
     ended = instant(said.record, "endTimeUnixNano")
     name = text_of(told.record.get("name")) or ""
@@ -309,6 +378,14 @@ def _span_event(told: _Told) -> Event:
     )
 
 
+def _hex_id(said: Fields, name: str, digits: int) -> str:
+    text = said.required(name).lower()
+    # Zeroes say that there is none; all such spans would be one event.
+    if text and not (_HEX.fullmatch(text) and len(text) == digits and text.strip("0")):
+        said.fault(name, "bad_identifier", f"{name} must be {digits} hexadecimal digits, not all 0")
+    return text
+
+
 def _log_event(told: _Told) -> Event:
     said = _Said(told, told.record)
     body = value(told.record.get("body"))
@@ -321,8 +398,12 @@ def _log_event(told: _Told) -> Event:
         "severity": told.record.get("severityText") or None,
         "traceId": ids["traceId"],
     }
+    # Of a record there is one body; an attribute of that name is a conversation's.
+    added["body"] = None
     if not is_within_call:
         added |= body if isinstance(body, dict) else {"body": body}
+    if name.startswith(_OF_AN_AGENT) or (isinstance(body, str) and body.startswith(_OF_AN_AGENT)):
+        added |= dict.fromkeys(_UNKEPT_OF_AN_AGENT)
     return said.event(
         said.first(["transaction_id"]) or _digest(said.origin, name, body, at, ids),
         at,
@@ -334,16 +415,26 @@ def _log_event(told: _Told) -> Event:
 
 def _agent_call(said: _Said, name: str, body: Json) -> dict[str, Json]:
     """Return what a coding agent tells of a request to its model, if that is what it tells of."""
-    told = body if isinstance(body, str) and body.endswith(_AGENT_REQUEST) else name
-    agent, _, what = told.rpartition(".")
-    if what != _AGENT_REQUEST or "model" not in said.own:
+    told = body if isinstance(body, str) and _is_of_a_request(body) else name
+    if not _is_of_a_request(told) or "model" not in said.own or _LOG_USAGE.isdisjoint(said.own):
         return {}
     call = said.call(_LOG_NAMES)
-    if agent in _VENDORS:
-        call.setdefault("provider", _VENDORS[agent])
-    # Agents tell cached input apart.
-    call.setdefault("totalTokenCount", _total(tokens(call)))
+    if told in _AGENTS:
+        call.setdefault("provider", _AGENTS[told])
+    output = _total(tokens(said.own, _GEMINI_OUTPUT)[:2])
+    if told == "gemini_cli.api_response" and output is not None:
+        # It counts what the model thought beside its output; both are paid for as output.
+        call["outputTokenCount"] = output
+    counts = tokens(call)
+    # Only some agents tell cached input apart.
+    includes_cached = told in ("codex.sse_event", "gemini_cli.api_response")
+    call.setdefault("totalTokenCount", _total(counts[:2] if includes_cached else counts))
     return call
+
+
+def _is_of_a_request(name: str) -> bool:
+    agent, _, what = name.rpartition(".")
+    return name in _AGENTS or (what == _AGENT_REQUEST and f"{agent}." not in _OF_AN_AGENT)
 
 
 def _readings(told: _Told) -> Iterator[_Reading]:
@@ -357,7 +448,7 @@ def _readings(told: _Told) -> Iterator[_Reading]:
         for point in objects_at(data, "dataPoints"):
             for field, suffix in quantities.items():
                 if point.get(field) is not None:
-                    yield _Reading(told, point, field, name + suffix, grows)
+                    yield _Reading(told, kind, point, field, name + suffix, grows)
 
 
 def _reading_event(reading: _Reading) -> Event:
@@ -365,6 +456,10 @@ def _reading_event(reading: _Reading) -> Event:
     said = _Said(metric, reading.point)
     at = instant(said.record, "timeUnixNano")
     began = instant(said.record, "startTimeUnixNano") if reading.grows else None
+    if reading.grows and text_of(reading.point.get("startTimeUnixNano")) in _NO_TIME:
+        # Without it nobody can tell a counter that began anew from one that came late.
+        told = "startTimeUnixNano is missing: since when a cumulative metric counts"
+        said.record.fault("startTimeUnixNano", "missing_field", told)
     reached = value({reading.field: reading.point[reading.field]})
     quantity = number(text_of(reached) or "")
     if quantity is None:

@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
-from ingest import strict_json
+from ingest import redaction, strict_json
 from ingest.event import text_of
 from ingest.forms.fields import Fields
 from ingest.refusal import Refusal
@@ -87,7 +87,8 @@ def _double(held: Json) -> Json:
 
 def instant(said: Fields, name: str) -> datetime | None:
     """Return the instant of nanoseconds since 1970; parts below a microsecond are cut."""
-    text = text_of(said.record.get(name))
+    sent = said.record.get(name)
+    text = text_of(sent)
     if text is None or text in ("", "0"):
         return None
     try:
@@ -95,5 +96,6 @@ def instant(said: Fields, name: str) -> datetime | None:
             return _EPOCH + timedelta(microseconds=int(text) // 1000)
     except OverflowError:
         pass
-    said.fault(name, "bad_time", f"{name} '{text[:40]}' is no number of nanoseconds since 1970")
+    told = redaction.brief(sent, 40)
+    said.fault(name, "bad_time", f"{name} '{told}' is no number of nanoseconds since 1970")
     return None

@@ -14,7 +14,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from ingest.event import Event, Identity
-from ingest.segments import Batch, SegmentWriter
+from ingest.segment_writing import SegmentWriter
+from ingest.segments import Batch
 
 SENDERS = 8
 _write = os.write

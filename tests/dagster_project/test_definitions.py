@@ -122,5 +122,10 @@ def test_sealed_segments_are_landed_by_a_run_and_tried_again_later(tmp_path: Pat
     assert isinstance(sealed_segments(), dg.SkipReason)
 
 
+@pytest.mark.parametrize("sensor", [inbox, sealed_segments], ids=lambda sensor: sensor.name)
+def test_what_arrives_is_landed_without_anybody_switching_it_on(sensor):
+    assert sensor.default_status is dg.DefaultSensorStatus.RUNNING
+
+
 def test_landing_does_not_wait_for_the_warehouse():
     assert landed_tables.op.pool is None

@@ -57,6 +57,25 @@ def test_rotation_and_revocation_show_in_the_list(capsys):
     assert capsys.readouterr().out.count("revoked") == 2
 
 
+def test_a_rotated_key_lives_as_long_as_is_said(capsys):
+    run("keys", "create", "sdk", "--prefix", "hak", "--expires-in", "30d")
+    capsys.readouterr()
+    assert run("keys", "rotate", "sdk") == 0
+    told = capsys.readouterr()
+    assert told.out.startswith("hak_")
+    assert ", until " in told.err
+    assert run("keys", "rotate", "sdk", "--expires-in", "soon") == 2
+
+
+@pytest.mark.parametrize("rate", ["0", "-1", "nan", "inf"])
+def test_a_rate_is_a_number_above_zero(rate, capsys):
+    assert run("keys", "create", "shop", f"--rate={rate}") == 6
+    assert "is not possible" in capsys.readouterr().err
+    run("keys", "create", "shop")
+    assert run("serve", f"--rate-limit={rate}") == 2
+    assert "no number above 0" in capsys.readouterr().err
+
+
 def test_a_duration_that_is_none_is_a_mistake_of_the_call(capsys):
     assert run("keys", "create", "shop", "--expires-in", "soon") == 2
     assert "write it like 90d" in capsys.readouterr().err

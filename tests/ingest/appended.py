@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from ingest.event import Event, Identity, Series
-from ingest.segments import Batch, SegmentWriter, frames
+from ingest.segment_writing import SegmentWriter
+from ingest.segments import Batch, frames
 
 RECEIVED = datetime(2026, 3, 1, 12, tzinfo=UTC)
 

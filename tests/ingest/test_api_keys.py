@@ -1,6 +1,8 @@
 """API keys: what is accepted, what is kept of them, and who can change that."""
 
+import math
 import sqlite3
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -127,6 +129,41 @@ def test_a_rotation_does_not_lengthen_the_life_of_the_old_key(store):
     _, secret = store.create("shop", ["read"], now=NOW, expires_at=NOW + DAY / 2)
     store.rotate("shop", now=NOW, overlap=DAY)
     assert store.find(secret, NOW + DAY / 2) is None
+
+
+def test_a_rotated_key_has_the_prefix_and_the_lifetime_of_the_one_before(store):
+    store.create("shop", ["read"], now=NOW, expires_at=NOW + 30 * DAY, prefix="hak")
+    for days in (10, 20):
+        new, secret = store.rotate("shop", now=NOW + days * DAY, overlap=DAY)
+        assert secret.startswith("hak_")
+        assert new.expires_at == NOW + (days + 30) * DAY
+    other, secret = store.rotate(
+        "shop", now=NOW + 20 * DAY, overlap=DAY, prefix="rev", lifetime=7 * DAY
+    )
+    assert secret.startswith("rev_")
+    assert other.expires_at == NOW + 27 * DAY
+    with pytest.raises(KeyStoreError, match="expired already"):
+        store.rotate("shop", now=NOW + 21 * DAY, overlap=DAY, lifetime=0 * DAY)
+
+
+def test_a_store_of_before_is_opened_and_its_keys_are_rotated(store, tmp_path):
+    _, secret = store.create("shop", ["read"], now=NOW, prefix="hak")
+    store.close()
+    with closing(sqlite3.connect(tmp_path / "keys" / "keys.sqlite")) as older:
+        older.execute("alter table api_keys drop column prefix")
+        older.execute("alter table api_keys drop column lifetime_seconds")
+    again = KeyStore(tmp_path / "keys")
+    assert again.find(secret, NOW)
+    new, successor = again.rotate("shop", now=NOW, overlap=DAY)
+    assert successor.startswith("mh_")
+    assert new.expires_at is None
+    again.close()
+
+
+@pytest.mark.parametrize("rate", [0, -1, math.nan, math.inf])
+def test_a_rate_that_nobody_can_be_held_to_is_refused(store, rate):
+    with pytest.raises(KeyStoreError, match="is not possible"):
+        store.create("shop", ["read"], now=NOW, requests_per_second=rate)
 
 
 def test_a_second_rotation_replaces_the_newest_key(store):

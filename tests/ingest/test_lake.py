@@ -29,6 +29,14 @@ def test_preparing_leaves_what_is_there(tmp_path: Path) -> None:
     assert len(before) == len(lake.TABLES)
 
 
+def test_only_its_owner_reads_what_could_not_be_understood(tmp_path: Path) -> None:
+    staged = lake.stage(ROW, tmp_path / "quarantine" / "one.parquet")
+    staged.chmod(0o644)
+    path = tmp_path / "quarantine" / "one.parquet"
+    lake.commit(lake.stage(ROW, path), path)
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
 def test_what_is_staged_is_not_read_until_it_is_committed(tmp_path: Path) -> None:
     path = tmp_path / "table" / "one.parquet"
     staged = lake.stage(ROW, path)

@@ -2,8 +2,11 @@ import errno
 import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +19,7 @@ from ingest.event import AiUsage, Event, Identity, Part, event_columns
 from ingest.lake import METER_EVENTS
 from ingest.landing import LandingError, LandingReport, LandingRules
 from ingest.segment_landing import land_segments
-from ingest.segments import Batch, RefusedRecord
+from ingest.segments import MAX_LINE_BYTES, Batch, RefusedRecord
 from ingest.settlements import lake_fingerprint, oldest_unlanded, record_settlement
 from tests.ingest.appended import RECEIVED, batch_of, line, point, write
 from tests.ingest.disks import small_disk
@@ -87,16 +90,61 @@ def test_what_was_read_is_landed_or_a_duplicate_or_quarantined(lake: Lake, landi
     write(landing, [batch_of("b", "c")], RECEIVED + timedelta(seconds=1))
 
     first, second = land(lake)
+    write(landing, [batch_of("c")], RECEIVED + timedelta(seconds=2))
+    (later,) = land(lake)
 
     assert (first.read_count, first.landed_count, first.quarantined_count) == (3, 2, 1)
     assert (first.duplicate_count, dict(first.reasons)) == (0, {"bad_time": 1})
     assert (second.read_count, second.landed_count, second.duplicate_count) == (2, 1, 1)
+    # What came earlier is looked through by the warehouse, not at every landing.
+    assert (later.landed_count, later.duplicate_count) == (1, 0)
     (refused,) = lake.table("quarantine")
     assert refused["received_at"] == RECEIVED
     assert (refused["endpoint"], refused["code"]) == ("/meter/v2/events", "bad")
     assert (refused["fields"], refused["segment_position"]) == (REFUSED.fields, 2)
     (person,) = lake.table("identifiers")
     assert (person["identifier_key"], person["value"]) == ("key", "a@x.org")
+
+
+def test_a_landing_reads_no_events_of_earlier_ones(lake: Lake, landing: Path) -> None:
+    write(landing, [batch_of("a")])
+    land(lake)
+    for file in (lake.folder / "meter_events").glob("*/20*.parquet"):
+        file.write_bytes(b"no Parquet")
+    write(landing, [batch_of("a", "b")], RECEIVED + timedelta(seconds=1))
+    (report,) = land(lake)
+    assert report.landed_count == 2
+
+
+@pytest.mark.parametrize("settled", [False, True])
+def test_nothing_is_known_later_than_it_landed(lake: Lake, landing: Path, *, settled: bool) -> None:
+    """The clock was a year ahead when it was received."""
+    ahead = RECEIVED + timedelta(days=365)
+    if settled:
+        record_settlement(lake.folder, as_of=RECEIVED, build_id="b", settled_at=RECEIVED)
+    write(landing, [Batch([line("a", ahead)])], ahead)
+    land(lake)
+    (event,) = lake.events()
+    assert (event["received_at"], event["known_at"]) == (ahead, NOW)
+
+
+def test_the_longest_line_that_is_taken_can_be_landed(lake: Lake, landing: Path) -> None:
+    short = line("a", note="")
+    longest = line("a", note="x" * (MAX_LINE_BYTES - len(short)))
+    assert len(longest) == MAX_LINE_BYTES
+    refused = replace(REFUSED, detail="\x01" * (2 << 20))
+    write(landing, [Batch([longest], refused=[refused])])
+    (report,) = land(lake)
+    assert (report.landed_count, report.quarantined_count) == (1, 1)
+
+
+def test_landings_of_a_new_lake_at_the_same_time_do_not_meet(lake: Lake, landing: Path) -> None:
+    write(landing, [batch_of("a")])
+    with ProcessPoolExecutor(4, get_context("spawn")) as others:
+        landings = [others.submit(land_segments, landing, lake.folder, now=NOW) for _ in range(8)]
+        reports = [report for each in landings for report in each.result()]
+    assert [report.landed_count for report in reports] == [1]
+    assert not [*lake.folder.rglob("_*.tmp")]
 
 
 def test_halves_of_a_call_are_no_duplicates_of_one_another(lake: Lake, landing: Path) -> None:
@@ -155,7 +203,7 @@ def test_what_a_dead_server_left_open_is_repaired_and_landed(lake: Lake, landing
     (landing / "open" / path.name).write_bytes(whole[:-1])
     land(lake)
     assert [row["event_id"] for row in lake.events()] == ["a"]
-    assert oldest_unlanded(landing) is None
+    assert oldest_unlanded(landing, now=NOW) is None
 
 
 def test_what_a_settlement_has_passed_became_known_by_its_landing(
@@ -190,7 +238,7 @@ def test_a_damaged_segment_is_named_and_holds_up_none_but_settlements(
     with pytest.raises(LandingError, match=f"{damaged.name} can't be landed: .* at byte 0"):
         land(lake)
     assert [row["event_id"] for row in lake.events()] == ["b"]
-    assert oldest_unlanded(landing) == RECEIVED
+    assert oldest_unlanded(landing, now=NOW) == RECEIVED
 
 
 @pytest.mark.parametrize(
@@ -374,7 +422,7 @@ def test_a_landing_that_ends_anywhere_shows_whole_segments_and_is_repeated_clean
         assert visible_in(content_of(lake)) in (0, 4, 6)
         land(lake)
         assert content_of(lake) == content
-        assert oldest_unlanded(lake.root / "landing") is None
+        assert oldest_unlanded(lake.root / "landing", now=NOW) is None
         assert len([*(lake.root / "landing" / "landed").iterdir()]) == 2
         shutil.rmtree(lake.root)
         count += 1
@@ -413,4 +461,4 @@ def test_a_landing_on_a_full_disk_fails_and_succeeds_once_there_is_room(tmp_path
         ballast.unlink()
         (report,) = land(lake)
         assert report.landed_count == len(lake.events()) == 500
-        assert oldest_unlanded(landing) is None
+        assert oldest_unlanded(landing, now=NOW) is None

@@ -4,6 +4,7 @@ import fcntl
 import os
 import resource
 import stat
+import tracemalloc
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -11,16 +12,14 @@ from typing import Any
 
 import pytest
 
-from ingest import segments
+from ingest import segment_writing, segments
+from ingest.segment_writing import SegmentUnavailableError, SegmentWriter, repair
 from ingest.segments import (
     Batch,
     RefusedRecord,
     SegmentError,
-    SegmentUnavailableError,
-    SegmentWriter,
     frames,
     opened_at,
-    repair,
     sealed,
     unlanded,
 )
@@ -111,7 +110,7 @@ def test_an_append_returns_only_after_its_sync(
         happened.append("acknowledged")
         await one.close()
 
-    monkeypatch.setattr(segments, "_sync_data", sync)
+    monkeypatch.setattr(segment_writing, "_sync_data", sync)
     asyncio.run(append())
     assert happened == ["synced", "acknowledged"]
 
@@ -332,7 +331,7 @@ def test_a_failing_disk_refuses_what_waits_keeps_what_was_acknowledged_and_recov
     if name == "write":
         monkeypatch.setattr(os, "write", failing(half(os.write), at, error))
     else:
-        monkeypatch.setattr(segments, "_sync_data", failing(os.fdatasync, at, error))
+        monkeypatch.setattr(segment_writing, "_sync_data", failing(os.fdatasync, at, error))
     acknowledged: set[bytes] = set()
     refused: set[bytes] = set()
 
@@ -356,7 +355,7 @@ def test_a_failing_disk_refuses_what_waits_keeps_what_was_acknowledged_and_recov
 def test_nothing_follows_a_failed_sync_in_the_same_file(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(segments, "_sync_data", failing(os.fdatasync, 2, errno.EIO))
+    monkeypatch.setattr(segment_writing, "_sync_data", failing(os.fdatasync, 2, errno.EIO))
 
     async def append_around_it() -> None:
         one = writer(folder)
@@ -463,3 +462,36 @@ def test_a_frame_that_ends_at_a_limit_is_cut_off_and_leaves_the_ones_before(fold
 def test_an_instant_in_another_zone_is_the_same_name(folder: Path) -> None:
     there = RECEIVED.astimezone(timezone(timedelta(hours=9)))
     assert opened_at(write(folder, [batch_of("a")], there)) == RECEIVED
+
+
+# -- What was refused
+
+
+def test_what_was_refused_is_found_without_reading_the_events(folder: Path) -> None:
+    lines = [line(str(number), note="x" * 40_000) for number in range(200)]
+    path = write(folder, [Batch(lines, refused=[REFUSED]), Batch(lines), Batch(refused=[REFUSED])])
+    told = [record for frame in frames(path) for record in frame.refused]
+    assert len(told) == 2
+    tracemalloc.start()
+    found = [*segments.refused(path)]
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert found == told
+    assert peak < 1 << 20
+
+
+@pytest.mark.parametrize("damage", [b'{"frame":"00', b"no frame"])
+def test_what_was_refused_before_a_damage_is_found(folder: Path, damage: bytes) -> None:
+    path = write(folder, [Batch(refused=[REFUSED])])
+    path.write_bytes(path.read_bytes() + damage)
+    found = segments.refused(path)
+    assert next(found)["code"] == REFUSED.code
+    with pytest.raises(SegmentError, match="no whole frame"):
+        next(found)
+
+
+def test_a_record_of_a_refusal_that_is_damaged_is_told(folder: Path) -> None:
+    path = write(folder, [Batch(refused=[REFUSED])])
+    path.write_bytes(path.read_bytes().replace(b'"refused_at"', b'"refused_at', 1))
+    with pytest.raises(SegmentError, match="no whole frame at byte 0"):
+        [*segments.refused(path)]

@@ -87,12 +87,12 @@ def test_what_is_settled_can_be_settled_again_but_not_what_was_before(paths: Dat
 
 
 def test_a_segment_that_is_acknowledged_but_not_landed_holds_the_close(paths: DataPaths) -> None:
-    assert oldest_unlanded(paths.landing) is None
+    assert oldest_unlanded(paths.landing, now=NOW) is None
     paths.landing.mkdir()
     (paths.landing / "20260201T010500000000Z-b.ndjson").touch()
     (paths.landing / "20260201T005959500000Z-a.ndjson").touch()
     opened = datetime(2026, 2, 1, 0, 59, 59, 500_000, tzinfo=UTC)
-    assert oldest_unlanded(paths.landing) == opened
+    assert oldest_unlanded(paths.landing, now=NOW) == opened
 
     with pytest.raises(SettlementError, match=r"from 2026-02-01T00:59:59\.500000Z.*land it first"):
         refuse_unsettleable(paths, FEBRUARY, now=NOW)
@@ -108,9 +108,17 @@ def test_a_segment_that_is_appended_to_holds_the_close_once_it_has_content(
     folder.mkdir(parents=True)
     path = folder / "20260201T005959500000Z-a.ndjson"
     path.touch()
-    assert oldest_unlanded(paths.landing) is None
+    assert oldest_unlanded(paths.landing, now=NOW) is None
     path.write_bytes(b"{")
     with pytest.raises(SettlementError, match="A server that runs seals what it is writing"):
+        refuse_unsettleable(paths, FEBRUARY, now=NOW)
+
+
+def test_a_segment_of_the_future_holds_every_close(paths: DataPaths) -> None:
+    """A clock that was ahead named it; when it was received nobody knows."""
+    paths.landing.mkdir()
+    (paths.landing / "20270201T005959500000Z-a.ndjson").touch()
+    with pytest.raises(SettlementError, match="land it first"):
         refuse_unsettleable(paths, FEBRUARY, now=NOW)
 
 

@@ -111,13 +111,41 @@ def test_an_open_server_takes_events_of_this_machine_without_a_key(serve):
         {"host": "127.0.0.1", "origin": "https://evil.example"},
         {"host": "127.0.0.1", "x-forwarded-for": "192.0.2.7"},
         {"host": "127.0.0.1", "forwarded": "for=192.0.2.7"},
+        {"host": "127.0.0.1", "x-real-ip": "192.0.2.7"},
     ],
-    ids=["a name that was rebound", "a page in a browser", "a proxy", "a newer proxy"],
+    ids=["a name that was rebound", "a page in a browser", "a proxy", "a newer proxy", "nginx"],
 )
 def test_what_only_looks_like_this_machine_needs_a_key(serve, headers):
     server = serve(is_open_on_loopback=True)
     server.peer = "127.0.0.1"
     assert server.post(EVENTS, ONE, key="", headers=headers).status_code == 401
+
+
+def test_what_speaks_as_a_proxy_that_was_told_nothing_needs_a_key(serve):
+    """Nginx's bare `proxy_pass` adds no header, and speaks HTTP/1.0."""
+    server = serve(is_open_on_loopback=True)
+    heard = []
+
+    async def receive():
+        return {"type": "http.request", "body": b'{"payload": {}}'}
+
+    async def send(message):
+        heard.append(message)
+
+    def scope(http_version: str):
+        return {
+            "type": "http",
+            "http_version": http_version,
+            "method": "POST",
+            "path": EVENTS,
+            "query_string": b"",
+            "headers": [(b"host", b"127.0.0.1:8500")],
+            "client": ("127.0.0.1", 50_000),
+        }
+
+    for http_version in ("1.0", "1.1"):
+        server.run(server.app(scope(http_version), receive, send))
+    assert [message["status"] for message in heard if "status" in message] == [401, 201]
 
 
 def test_a_server_that_is_not_open_wants_a_key_of_this_machine_too(server):

@@ -164,11 +164,13 @@ def test_a_body_in_chunks_is_refused_as_soon_as_it_is_too_large(serve):
     assert server.refused()[0]["raw_text"] == "x" * 100
 
 
-def test_a_body_that_does_not_come_is_given_up(serve):
+@pytest.mark.parametrize("begun", [b"{", b""], ids=["a byte of it", "nothing of it"])
+def test_a_body_that_does_not_come_is_given_up(serve, begun):
     server = serve(limits={"body_seconds": 0.01})
 
     async def chunks():
-        yield b"{"
+        if begun:
+            yield begun
         await asyncio.Event().wait()
 
     async def receive():
@@ -189,7 +191,7 @@ def test_a_body_that_does_not_come_is_given_up(serve):
     }
     server.run(server.app(scope, receive, send))
     assert heard[0]["status"] == 408
-    assert server.refused()[0]["raw_text"] == "{"
+    assert server.refused()[0]["raw_text"] == begun.decode()
 
 
 def test_too_many_records_are_refused_whole(serve):
@@ -201,6 +203,42 @@ def test_too_many_records_are_refused_whole(serve):
     answer = server.post(EVENTS, content=lines, headers={"content-type": "application/x-ndjson"})
     assert (answer.status_code, codes(answer)) == (413, ["too_many_records"])
     assert len(server.events()) == 3
+
+
+@pytest.mark.parametrize("is_batch", [False, True])
+def test_a_record_that_is_kept_in_too_many_bytes_is_refused(server, is_batch):
+    # A structure is kept as a text, in which 1e1 is "1E+1", and each of the quotes is escaped.
+    elements = ",".join(f'"e{number}":[{",".join(["1e1"] * 6_000)}]' for number in range(40))
+    long = b'{"transactionId":"e-2","payload":{%b}}' % elements.encode()
+    answer = server.post(EVENTS, content=b"[%b,%b]" % (BODY, long) if is_batch else long)
+    assert answer.status_code == (207 if is_batch else 400)
+    assert [record["code"] for record in server.refused()] == ["too_large"]
+    assert len(server.events()) == is_batch
+
+
+def test_a_request_whose_events_are_too_many_bytes_is_refused_whole(serve):
+    server = serve(limits={"kept_total_bytes": 4_000})
+    assert server.post(EVENTS, [ONE] * 5).status_code == 201
+    answer = server.post(EVENTS, [ONE] * 20)
+    assert (answer.status_code, codes(answer)) == (413, ["too_large"])
+    assert len(server.events()) == 5
+    assert [record["raw_text"][:1] for record in server.refused()] == ["["]
+    assert server.post(EVENTS, [{"payload": "x" * 500}] * 20).status_code == 413
+
+
+def test_others_get_their_turn_while_a_batch_of_long_records_is_taken(server):
+    order = []
+
+    async def send(name, body):
+        await server.send(EVENTS, body)
+        order.append(name)
+
+    async def both():
+        many = [{"transactionId": f"e-{n}", "payload": {"note": "x" * 40_000}} for n in range(150)]
+        await asyncio.gather(send("batch", many), send("single", ONE))
+
+    server.run(both())
+    assert order == ["single", "batch"]
 
 
 def test_urls_and_headers_have_limits(server):

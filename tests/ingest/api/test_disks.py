@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from ingest import segments
+from ingest import segment_writing
 from ingest.segments import frames, sealed
 from tests.ingest.api.process import ServerProcess, meterhouse
 from tests.ingest.api.served import Served, codes
@@ -109,7 +109,7 @@ def test_a_sync_that_fails_is_no_answer_and_the_request_is_taken_when_it_comes_a
     server = serve()
     assert send(server, "before", is_keyed=True).status_code == 201
     with monkeypatch.context() as broken:
-        broken.setattr(segments, "_sync_data", fail)
+        broken.setattr(segment_writing, "_sync_data", fail)
         assert_unavailable(send(server, "refused", is_keyed=True))
     assert ids_on_the_disk(server) == ["before"]
     assert send(server, "refused", is_keyed=True).status_code == 201

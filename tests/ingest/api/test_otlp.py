@@ -1,6 +1,7 @@
 """OpenTelemetry: traces, logs and metrics, in JSON and protobuf, in whole and in part."""
 
 import gzip
+import json
 
 import pytest
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import (
@@ -16,6 +17,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceResponse,
 )
 
+from ingest.segment_landing import land_segments
 from tests.ingest.api.served import NOW, codes
 
 TRACES, LOGS, METRICS, ANY = (
@@ -70,7 +72,9 @@ def point_message(name: str = "parcels", *times: int) -> ExportMetricsServiceReq
     metric.sum.aggregation_temporality = 2
     metric.sum.is_monotonic = True
     for time in times or (NANOS,):
-        metric.sum.data_points.add(time_unix_nano=time, as_int=17)
+        metric.sum.data_points.add(
+            start_time_unix_nano=NANOS - 10**9, time_unix_nano=time, as_int=17
+        )
     return request
 
 
@@ -98,10 +102,45 @@ def test_refused_spans_are_counted_in_the_answer_and_kept(server):
     assert "0000000000000002" in server.refused()[0]["raw_text"]
 
 
-def test_the_text_of_a_request_is_kept_once_however_much_of_it_is_refused(server):
-    server.post(TRACES, spans(*[TOO_LATE] * 5))
-    texts = [record["raw_text"] for record in server.refused()]
-    assert [bool(text) for text in texts] == [True, False, False, False, False]
+def test_of_a_large_export_each_refused_record_is_kept_with_its_resource(server):
+    export = spans(*[NANOS] * 300, TOO_LATE, TOO_LATE)
+    resource = {"attributes": [{"key": "service.name", "value": {"stringValue": "shop"}}]}
+    export["resourceSpans"][0]["resource"] = resource
+    server.post(TRACES, export)
+    first, second = (json.loads(record["raw_text"]) for record in server.refused())
+    alone = export["resourceSpans"][0]["scopeSpans"][0]["spans"]
+    for kept, sent in ((first, alone[300]), (second, alone[301])):
+        assert kept == {
+            "resourceSpans": [{"scopeSpans": [{"spans": [sent]}], "resource": resource}]
+        }
+    server.time.pass_by(hours=2)
+    again = server.post(TRACES, first)
+    assert again.json()["processedEvents"] == 1, "what was kept can be sent again"
+
+
+def test_a_refused_point_is_kept_with_its_metric(server):
+    body = point_message("parcels", NANOS, TOO_LATE).SerializeToString()
+    server.post(METRICS, content=body, headers=PROTOBUF)
+    (kept,) = server.failures()
+    (metric,) = kept["originalPayload"]["resourceMetrics"][0]["scopeMetrics"][0]["metrics"]
+    assert metric["name"] == "parcels"
+    assert [point["timeUnixNano"] for point in metric["sum"]["dataPoints"]] == [str(TOO_LATE)]
+
+
+def test_what_is_kept_of_a_refused_record_has_neither_credentials_nor_conversations(server):
+    said = {
+        "revenium.subscriber.credential.value": "s3cr3t",
+        "gen_ai.input.messages": "s3cr3t",
+        "parcels": "5",
+    }
+    export = spans(TOO_LATE)
+    export["resourceSpans"][0]["scopeSpans"][0]["spans"][0]["attributes"] = [
+        {"key": name, "value": {"stringValue": value}} for name, value in said.items()
+    ]
+    server.post(TRACES, export)
+    (kept,) = server.refused()
+    assert "s3cr3t" not in kept["raw_text"]
+    assert "parcels" in kept["raw_text"]
 
 
 PARTIAL = {
@@ -164,8 +203,35 @@ def test_an_error_without_a_key_is_protobuf_too(server):
     assert (answer.status_code, answer.headers["content-type"]) == (401, "application/x-protobuf")
 
 
+def test_one_metric_without_data_does_not_make_logs_of_the_others(server):
+    message = point_message()
+    message.resource_metrics[0].scope_metrics[0].metrics.add(name="idle", unit="1")
+    answer = server.post(ANY, content=message.SerializeToString(), headers=PROTOBUF)
+    assert answer.status_code == 200
+    (event,) = server.events()
+    assert event["elements"]["metric.name"] == "parcels"
+
+
+def test_one_span_without_ids_does_not_make_logs_of_the_others(server):
+    message = span_message(NANOS)
+    message.resource_spans[0].scope_spans[0].spans.add(name="work", start_time_unix_nano=NANOS)
+    answer = server.post(ANY, content=message.SerializeToString(), headers=PROTOBUF)
+    assert ExportTraceServiceResponse.FromString(answer.content).partial_success.rejected_spans == 1
+    assert len(server.events()) == 1
+
+
+def test_a_message_that_may_be_anything_is_refused(server):
+    message = ExportMetricsServiceRequest()
+    message.resource_metrics.add().scope_metrics.add().metrics.add(name="idle", unit="1")
+    answer = server.post(ANY, content=message.SerializeToString(), headers=PROTOBUF)
+    assert answer.status_code == 400
+    assert [record["code"] for record in server.refused()] == ["unknown_form"]
+    assert server.post(ANY, content=b"", headers=PROTOBUF).status_code == 200
+
+
 def test_an_unknown_signal_is_refused(server):
     assert codes(server.post(ANY, {"resources": []})) == ["unknown_form"]
+    assert codes(server.post(ANY, spans(NANOS) | {"resourceLogs": []})) == ["unknown_form"]
     assert codes(server.post(ANY, [])) == ["not_an_object"]
     assert server.post(ANY, {}).status_code == 200
 
@@ -175,6 +241,35 @@ def test_an_export_of_too_many_records_is_refused(serve):
     assert server.post(TRACES, spans(NANOS, NANOS)).status_code == 200
     answer = server.post(TRACES, spans(NANOS, NANOS, NANOS))
     assert (answer.status_code, codes(answer)) == (413, ["too_many_records"])
+
+
+def test_an_export_that_would_stop_every_landing_is_refused(server):
+    request = log_message(NANOS)
+    (record,) = request.resource_logs[0].scope_logs[0].log_records
+    for number in range(650):
+        record.attributes.add(key=f"a{number}").value.string_value = "\x01" * 49_000
+    body = gzip.compress(request.SerializeToString(), 1)
+    answer = server.post(LOGS, content=body, headers=PROTOBUF | {"content-encoding": "gzip"})
+    said = ExportLogsServiceResponse.FromString(answer.content)
+    assert said.partial_success.rejected_log_records == 1
+    assert server.post(TRACES, spans(NANOS)).status_code == 200
+    server.stop()
+    paths = server.settings.paths
+    (report,) = land_segments(paths.landing, paths.lake, now=NOW)
+    assert (report.landed_count, report.quarantined_count) == (1, 1)
+    server.start()
+
+
+def test_a_resource_that_would_be_said_again_by_each_of_its_spans_is_refused(serve):
+    server = serve(limits={"kept_total_bytes": 1 << 20})
+    sent = spans(*[NANOS] * 300)
+    long = [
+        {"key": f"revenium.x{number}", "value": {"stringValue": "x" * 1_000}} for number in range(5)
+    ]
+    sent["resourceSpans"][0]["resource"] = {"attributes": long}
+    answer = server.post(TRACES, sent)
+    assert (answer.status_code, codes(answer)) == (413, ["too_large"])
+    assert not server.events()
 
 
 def test_a_repeated_export_by_key_is_one(server):

@@ -2,6 +2,7 @@
 
 import json
 import socket
+import time
 from contextlib import closing
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from tests.ingest.api.served import NOW
 from tests.ingest.landed import Lake
 
 EVENTS = "/meter/v2/events"
+ON_A_BUSY_MACHINE = 1
 
 
 @pytest.fixture
@@ -59,8 +61,9 @@ def test_a_revocation_reaches_a_running_server(data, key):
     server = ServerProcess(data)
     assert send(server.url, key, "e-1").status_code == 201
     assert meterhouse(data, "keys", "revoke", "test").returncode == 0
-    statuses = (send(server.url, key, f"e-{number}").status_code for number in range(2, 10_000))
-    assert 401 in statuses
+    revoked_at = time.monotonic()
+    while send(server.url, key, "e-2").status_code == 201:
+        assert time.monotonic() - revoked_at < 1 + ON_A_BUSY_MACHINE
     server.stop()
 
 
@@ -78,7 +81,9 @@ def test_several_processes_share_keys_answers_and_counters(data, key):
     counted = f'meterhouse_events_total{{endpoint="{EVENTS}",outcome="accepted"}} 21.0'
     assert counted in page
     server.stop()
-    assert sorted(landed_ids(data)) == sorted(["k-1", *(f"e-{number}" for number in range(20))])
+    landed = landed_ids(data)
+    assert {f"e-{number}" for number in range(20)} < {*landed}
+    assert len(landed) == 21
 
 
 def test_processes_end_with_the_one_that_started_them(data, key):

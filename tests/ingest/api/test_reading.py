@@ -5,9 +5,10 @@ import logging
 
 import pytest
 
-from ingest import segments
-from ingest.api.endpoints import ENDPOINTS
+from ingest import lake, segments
+from ingest.api.endpoints import ENDPOINTS, OtlpEndpoint
 from ingest.api.logs import JsonLines
+from ingest.api.openapi import FORMS
 from ingest.segment_landing import land_segments
 from tests.ingest.api.served import codes
 
@@ -85,6 +86,50 @@ def test_no_list_tells_a_credential_or_a_conversation(server):
     failures = server.failures()
     assert len(failures) == 3
     assert "s3cr3t" not in json.dumps(failures)
+
+
+SECRETS = {
+    "a structure in the place of a text": {
+        "payload": {},
+        "subscriber": [{"credential": {"value": "s3cr3t"}}],
+    },
+    "a structure in the place of a time": {"payload": {}, "requestTime": {"password": "s3cr3t"}},
+    "a text that says a password": {"payload": "password=s3cr3t"},
+    "a token": {"payload": 5, "accessToken": "s3cr3t"},
+    "a conversation that is too long": {"payload": {"inputMessages": "s3cr3t" * 9_000}},
+}
+
+
+@pytest.mark.parametrize("record", SECRETS.values(), ids=SECRETS)
+def test_no_secret_comes_out_again_by_an_answer_a_list_a_segment_or_the_lake(server, record):
+    answer = server.post(EVENTS, record | {"subscriberCredential": "s3cr3t"})
+    assert answer.status_code == 400
+    assert "s3cr3t" not in answer.text
+    assert "s3cr3t" not in json.dumps(server.failures())
+    assert "s3cr3t" not in json.dumps(server.refused())
+    land(server)
+    (kept,) = (
+        file
+        for file in (server.settings.paths.lake / "quarantine").iterdir()
+        if file.name != "schema.parquet"
+    )
+    assert "s3cr3t" not in str(lake.read(kept).to_pylist())
+    assert kept.stat().st_mode & 0o077 == 0
+
+
+def test_of_a_structure_its_kind_is_told_and_of_a_scalar_its_text(server):
+    answer = server.post(EVENTS, {"payload": {}, "subscriber": [1], "requestTime": "soon"})
+    told = {error["field"]: error["value"] for error in answer.json()["errors"]}
+    assert told == {"subscriber": "a list", "requestTime": "soon"}
+
+
+def test_what_is_kept_of_a_refused_record_is_its_text_but_for_secrets(server):
+    plain = b'{ "payload": 5.10,  "payload": 6 }'
+    server.post(EVENTS, content=plain)
+    server.post(EVENTS, content=b'{"payload": 5.10, "password": "x"}')
+    first, second = (record["raw_text"] for record in server.refused())
+    assert first == plain.decode()
+    assert second == '{"payload":5.10,"password":"[redacted]"}'
 
 
 def test_health_tells_the_disk_and_the_backlog(server):
@@ -229,6 +274,34 @@ def test_the_description_tells_every_path_with_an_example(server):
             assert any("example" in each for each in content.values()), path
     assert TENANT.replace("t-1", "{tenant_id}") in document["paths"]
     assert {"/healthz", "/readyz", "/metrics"} <= document["paths"].keys()
+
+
+def test_the_description_tells_what_is_easily_left_out(server):
+    paths = server.get("/openapi.json", key="").json()["paths"]
+    for endpoint in ENDPOINTS:
+        told = paths[endpoint.path]["post"]
+        names = {parameter["name"] for parameter in told["parameters"]}
+        assert "Idempotency-Key" in names
+        assert {"414", "431", "500"} <= told["responses"].keys()
+        for answer in told["responses"].values():
+            is_otlp = isinstance(endpoint, OtlpEndpoint)
+            assert ("application/x-protobuf" in answer["content"]) == is_otlp
+    cloud_events = paths["/v1/events"]["post"]
+    assert "ce-specversion" in {parameter["name"] for parameter in cloud_events["parameters"]}
+    assert "application/json" in cloud_events["requestBody"]["content"]
+    assert {"414", "431", "500", "503"} <= paths["/v1/ingestion-failures"]["get"][
+        "responses"
+    ].keys()
+
+
+@pytest.mark.parametrize("path", [each.path for each in ENDPOINTS if each.path in FORMS])
+def test_what_the_description_requires_is_required(server, path):
+    form = FORMS[path]
+    for name in form["required"]:
+        record = {key: held for key, held in form["example"].items() if key != name}
+        assert server.post(path, record).status_code == 400, name
+    least = {name: form["example"][name] for name in form["required"]}
+    assert server.post(path, least).status_code in (200, 201)
 
 
 def test_every_answer_is_one_that_the_description_tells_of(server):

@@ -2,6 +2,7 @@
 
 import pytest
 
+from ingest.api_keys import KeyStore
 from ingest.catalog.load import load_catalog
 from ingest.paths import PROJECT_ROOT
 from tests.ingest.api.served import codes
@@ -82,6 +83,17 @@ def test_what_is_loaded_later_is_known_within_seconds(serve):
     assert post(server, **KNOWN).status_code == 201
 
 
+@pytest.mark.parametrize("more", [[], [{"payload": {}}]], ids=["one", "a batch"])
+def test_what_is_known_by_now_is_accepted_with_the_same_idempotency_key(serve, more):
+    server = serve(is_strict=True)
+    sent = [{"payload": {}, **KNOWN}, *more]
+    key = {"idempotency-key": "k-1"}
+    assert server.post(EVENTS, sent, headers=key).status_code == (207 if more else 422)
+    load_catalog(CATALOG, server.settings.paths.lake, recorded_at=None, watermark=None)
+    server.time.pass_by(seconds=2)
+    assert server.post(EVENTS, sent, headers=key).status_code == 201
+
+
 def test_otherwise_unknown_names_are_welcome(server):
     assert post(server, productName="nothing", subscriberCredential="new").status_code == 201
 
@@ -95,3 +107,12 @@ def test_a_product_and_a_credential_can_be_asked_for(strict):
     assert (answer.status_code, answer.json()["valid"]) == (200, True)
     assert codes(strict.get(f"{path}&application=s3cr3t")) == ["CREDENTIAL_NOT_FOUND"]
     assert strict.get(f"{path}&application=attribution-key-ink").status_code == 200
+
+
+def test_who_may_send_may_ask_for_a_product(strict):
+    store = KeyStore(strict.settings.paths.keys)
+    _, sending = store.create("sending", ("meter:write",), now=strict.time.now)
+    store.close()
+    path = "/meter/v1/api/meter/product-key?productKey=Attribution%20ink"
+    assert strict.get(path, key=sending).status_code == 200
+    assert codes(strict.get("/v1/ingestion-failures", key=sending)) == ["wrong_scope"]

@@ -189,6 +189,81 @@ def test_events_within_a_call_are_not_billed() -> None:
     assert (event.ai, event.is_billing_skipped, event.occurred_at) == (None, True, None)
 
 
+def log(name: str, **said: Any) -> Event:
+    record = {"timeUnixNano": NANOSECONDS, "attributes": attributes(event__name=name, **said)}
+    return only(read_logs(logs(record)))
+
+
+def test_each_coding_agent_tells_what_was_used_in_a_record_of_its_own() -> None:
+    gemini = log(
+        "gemini_cli.api_response",
+        model="gemini-x",
+        input_token_count=1000,
+        output_token_count=200,
+        cached_content_token_count=10,
+        thoughts_token_count=40,
+    )
+    codex = log(
+        "codex.sse_event",
+        model="gpt-x",
+        event__kind="response.completed",
+        input_token_count=50,
+        output_token_count=5,
+        cached_token_count=20,
+    )
+    assert gemini.ai == AiUsage("google", "gemini-x", 1000, 240, 10, 0), "thoughts are output"
+    assert codex.ai == AiUsage("openai", "gpt-x", 50, 5, 20, 0)
+    assert gemini.elements["totalTokenCount"] == "1240", "the input includes what was cached"
+    assert codex.elements["totalTokenCount"] == "55"
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["gemini_cli.api_request", "codex.api_request", "codex.sse_event", "claude_code.api_error"],
+)
+def test_other_records_of_a_coding_agent_are_no_ai_calls(name: str) -> None:
+    assert log(name, model="m", duration_ms=5).ai is None
+
+
+@pytest.mark.parametrize(
+    ("name", "attribute"),
+    [
+        ("gemini_cli.api_request", "request_text"),
+        ("gemini_cli.api_response", "response_text"),
+        ("gemini_cli.tool_call", "function_args"),
+        ("claude_code.api_request_body", "body"),
+        ("claude_code.tool_result", "tool_parameters"),
+        ("codex.user_prompt", "prompt"),
+        ("codex.tool_result", "output"),
+    ],
+)
+def test_no_conversation_with_a_coding_agent_is_kept(name: str, attribute: str) -> None:
+    event = log(name, model="m", **{attribute: "private"})
+    assert b"private" not in event.line("x", NOW)
+    assert event.elements["model"] == "m"
+
+
+def test_what_others_call_output_is_kept() -> None:
+    assert log("kiln.fired", output="12").elements["output"] == "12"
+
+
+@pytest.mark.parametrize(
+    ("field", "id_"),
+    [
+        ("traceId", "0" * 32),
+        ("spanId", "0" * 16),
+        ("traceId", "W47/95gDgQPSabYzgT/GDA=="),
+        ("spanId", SPAN + "00"),
+    ],
+)
+def test_an_id_that_names_no_span_is_refused(field: str, id_: str) -> None:
+    (read,) = read_traces(traces(span() | {field: id_}))
+    assert isinstance(read, Refusal)
+    assert [(problem.field, problem.reason) for problem in read.fields] == [
+        (field, "bad_identifier")
+    ]
+
+
 POINT = {"timeUnixNano": NANOSECONDS, "startTimeUnixNano": "1767225500000000000"}
 
 
@@ -248,6 +323,18 @@ def test_a_counter_that_begins_anew_is_another_series() -> None:
     assert len({series_key(first), *(series_key(other) for other in others)}) == 3 + 1
     assert first.event_id != later.event_id
     assert first.event_id == cumulative().event_id
+
+
+@pytest.mark.parametrize("start", [None, "0", 0, ""])
+def test_a_counter_that_does_not_say_since_when_it_counts_is_refused(start: Any) -> None:
+    point = POINT | {"asInt": 14, "startTimeUnixNano": start}
+    data: dict[str, Any] = {"aggregationTemporality": 2, "isMonotonic": True}
+    (read,) = read_metrics(metrics("sum", point, **data))
+    assert isinstance(read, Refusal)
+    assert [(problem.field, problem.reason) for problem in read.fields] == [
+        ("startTimeUnixNano", "missing_field")
+    ]
+    assert isinstance(read_metrics(metrics("gauge", point))[0], Event)
 
 
 def test_a_series_is_told_in_a_line() -> None:

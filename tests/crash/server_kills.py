@@ -16,6 +16,7 @@ from http import HTTPStatus
 
 import httpx
 
+from ingest.api.idempotency import SenderKey, fingerprint
 from ingest.paths import DataPaths
 from tests.crash.append_kills import landing
 from tests.crash.landing import land
@@ -24,8 +25,9 @@ from tests.ingest.api.process import ServerProcess, meterhouse
 
 SENDERS = 4
 EVENTS = "/meter/v2/events"
-# Its events have no ids of their own: they are named by the Idempotency-Key.
+# Its events have no ids of their own: they are made of the Idempotency-Key and the body.
 METER = "/meter/v1/api/meter"
+SENDER = "senders"
 _LINES = {"content-type": "application/x-ndjson"}
 _PAUSE_SECONDS = 0.1
 
@@ -49,16 +51,21 @@ def draw_request(name: str, chance: random.Random) -> Request:
     key = {"idempotency-key": name}
     call = {"method": "GET", "responseCode": 200}
     named = [f"{name}.{place}" for place in range(chance.choice((2, 20, 100)))]
-    of_key = [f"{name}-{place}" for place in range(len(named))]
+    one, many = json.dumps(call).encode(), json.dumps([call] * len(named)).encode()
     draws = (
         Request(EVENTS, _line(name), {}, [name]),
         Request(EVENTS, _line(name), key, [name]),
-        Request(METER, json.dumps(call).encode(), key, [name]),
+        Request(METER, one, key, _made_ids(name, one, 1)),
         Request(EVENTS, b"\n".join(map(_line, named)), _LINES, named),
         Request(EVENTS, b"\n".join(map(_line, named)), _LINES | key, named),
-        Request(METER, json.dumps([call] * len(of_key)).encode(), key, of_key),
+        Request(METER, many, key, _made_ids(name, many, len(named))),
     )
     return chance.choice(draws)
+
+
+def _made_ids(key: str, body: bytes, count: int) -> Sequence[str]:
+    seed = SenderKey(SENDER, key).seed(fingerprint(METER.encode(), body))
+    return [fingerprint(seed, b"%d" % place).hex() for place in range(count)]
 
 
 def _line(event_id: str) -> bytes:
@@ -175,7 +182,7 @@ def _sending(
     paths: DataPaths, door: Door, outcome: Outcome, chance: random.Random
 ) -> Iterator[None]:
     """Send until the door is closed; a sender's fault is raised."""
-    made = meterhouse(paths.root, "keys", "create", "senders")
+    made = meterhouse(paths.root, "keys", "create", SENDER)
     assert made.returncode == 0, made.stderr
     key = made.stdout.strip()
     with ThreadPoolExecutor(SENDERS) as threads:

@@ -23,6 +23,7 @@ _TABLES = (
 @dataclass(frozen=True)
 class _Known:
     products: frozenset[str]
+    product_keys: frozenset[str]
     organizations: frozenset[str]
     subscriptions: frozenset[str]
     credentials: frozenset[str]
@@ -46,10 +47,10 @@ class References:
         self._refresh()
         return list(self._problems(event))
 
-    def knows_product(self, name: str) -> bool:
-        """Whether there is a product of that name."""
+    def knows_product(self, key_or_name: str) -> bool:
+        """Whether there is a product of that key or name."""
         self._refresh()
-        return name in self._known.products
+        return key_or_name in self._known.product_keys | self._known.products
 
     def knows_credential(self, value: str) -> bool:
         """Whether there is a credential of that value."""
@@ -105,6 +106,7 @@ class References:
         )
         return _Known(
             products=frozenset(_column(products, "name")),
+            product_keys=frozenset(_column(products, "product_key")),
             organizations=frozenset(
                 [*_column(organizations, "organization_id"), *_column(organizations, "name")]
             ),

@@ -102,6 +102,7 @@ def test_a_product_and_a_credential_can_be_asked_for(strict):
     path = "/meter/v1/api/meter/product-key"
     assert strict.get(f"{path}?productKey=nothing").status_code == 404
     assert codes(strict.get(path)) == ["bad_value"]
+    assert strict.get(f"{path}?productKey=attribution-ink").status_code == 200
     path += "?productKey=Attribution%20ink"
     answer = strict.get(path)
     assert (answer.status_code, answer.json()["valid"]) == (200, True)

@@ -268,10 +268,16 @@ class Settlement:
         licence = self.world.state(regular_cut, floor).licence(self.subscription_id)
         if licence.end is None or licence.end.at > started_at:
             return Closing(ordinal, "adjustment" if is_rest else "period", period, regular_cut)
-        is_billed_ahead = bool(self.ledger.keys(ordinal))
+        is_billed_ahead = bool(self.ledger.keys(ordinal)) or (
+            is_rest and self._has_advance(self.closed[-1].period)
+        )
         if regular_end > self._last_boundary(licence.end) and not is_billed_ahead:
             return None
         return Closing(ordinal, "adjustment", period, regular_cut)
+
+    def _has_advance(self, period: Period) -> bool:
+        """Whether something of a period was billed before it closed."""
+        return any(self._is_in_advance(period, key) for key in self.ledger.keys(period.ordinal))
 
     def _is_rest(self, period: Period) -> bool:
         """Whether it is what an end left of a period, which is rated as one if it goes on (R33)."""

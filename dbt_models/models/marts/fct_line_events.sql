@@ -10,7 +10,6 @@ lines as (
         invoice_line_id,
         subscription_id,
         period_ordinal,
-        closing_ordinal,
         charged_kind,
         coalesce(metric_key, element, rule_key) as item_key,
         case when element is not null then {{ ascii_lower(trimmed('element_value')) }} end
@@ -19,7 +18,7 @@ lines as (
     where kind in ('usage', 'element_fee', 'rule', 'adjustment')
 ),
 
-spans as (select * from {{ ref('int_invoices__line_spans') }}),
+spans as (select * from {{ ref('fct_line_spans') }}),
 
 rated_events as (
     select
@@ -75,14 +74,7 @@ final as (
         changes.quantity::decimal(25, 12) as quantity,
         changes.rule_amount::decimal(37, 18) as rule_amount
     from lines
-    inner join spans
-        on
-            lines.subscription_id = spans.subscription_id
-            and lines.period_ordinal = spans.period_ordinal
-            and lines.closing_ordinal = spans.closing_ordinal
-            and lines.charged_kind = spans.charged_kind
-            and lines.item_key = spans.item_key
-            and lines.match_value is not distinct from spans.match_value
+    inner join spans on lines.invoice_line_id = spans.invoice_line_id
     inner join changes
         on
             lines.subscription_id = changes.subscription_id

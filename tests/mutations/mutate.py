@@ -29,7 +29,8 @@ from ruamel.yaml import YAML
 
 from ingest.paths import PROJECT_ROOT, DataPaths
 from ingest.prices import import_ai_prices
-from tests.deployment import PRICED_AT, Deployment
+from ingest.synthetic import land_synthetic
+from tests.deployment import LANDED_AT, PRICED_AT, Deployment
 from tests.test_scenarios import STORIES, differences, expectations
 
 MOST_SURVIVORS = 1
@@ -100,6 +101,7 @@ class Stories:
         deployment = Deployment(data, pytest.MonkeyPatch())
         for story in STORIES:
             deployment.land_story(story / "given")
+        land_synthetic(data.lake, now=LANDED_AT)
         import_ai_prices(data.lake, now=PRICED_AT)
         os.environ |= {"LAKE_PATH": str(data.lake), "WAREHOUSE_PATH": ":memory:"}
         self._built = self._build()
